@@ -1,0 +1,47 @@
+"""plotgenre reads film plots and says which genres they belong to, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotgenre.classifier import GenreClassifier
+    from plotgenre.corpus import Corpus, Film, read_corpus
+    from plotgenre.errors import PlotgenreError
+    from plotgenre.experiment import run_experiment
+    from plotgenre.recipe import Recipe
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Corpus",
+    "Film",
+    "GenreClassifier",
+    "PlotgenreError",
+    "Recipe",
+    "read_corpus",
+    "run_experiment",
+]
+
+_ROOM = {
+    "Corpus": "corpus",
+    "Film": "corpus",
+    "GenreClassifier": "classifier",
+    "PlotgenreError": "errors",
+    "Recipe": "recipe",
+    "read_corpus": "corpus",
+    "run_experiment": "experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are resolved at first use, so that `plotgenre --help` need not load tables or models.
+    if name not in _ROOM:
+        raise AttributeError(f"module 'plotgenre' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"plotgenre.{_ROOM[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

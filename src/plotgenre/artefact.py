@@ -1,0 +1,208 @@
+"""The artefact: a model as a folder of JSON and safetensors. No pickle, and nothing is trusted.
+
+config.json        format number, package version, genres, thresholds by name, recipe, encoder card
+head.safetensors   the head's tensors and nothing else
+encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole
+evaluation.json    what the model scored         (for people; load never reads it)
+README.md          the model card                (for people; load never reads it)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from plotgenre.errors import ArtefactError
+
+FORMAT = 1
+CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER = "config.json", "head.safetensors", "encoder"
+EVALUATION_FILE, CARD_FILE = "evaluation.json", "README.md"
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artefact:
+    """What a model folder holds.
+
+    Parameters
+    ----------
+    version
+        The plotgenre version that wrote it.
+    genres
+        The ``g`` genres in the order of the head's outputs.
+    thresholds
+        One per genre, by name.
+    train_films
+        Films in train of every genre that train had, those that were left out included.
+    recipe
+        All settings, as plain values.
+    encoder
+        The encoder's identity card, as plain values.
+    tensors
+        The head's arrays.
+    evaluation
+        What it scored, for people.
+    card
+        The model card, for people.
+    write_encoder
+        Writes the encoder into the folder that it is given; ``None`` leaves the encoder out.
+    """
+
+    version: str
+    genres: tuple[str, ...]
+    thresholds: dict[str, float]
+    train_films: dict[str, int]
+    recipe: dict[str, Any]
+    encoder: dict[str, Any]
+    tensors: Tensors
+    evaluation: dict[str, Any] | None = None
+    card: str | None = None
+    write_encoder: Callable[[Path], object] | None = field(default=None, repr=False)
+
+
+def write_artefact(folder: Path, artefact: Artefact) -> None:
+    """Write a model folder: complete beside its place, synced, then renamed.
+
+    Raises
+    ------
+    ArtefactError
+        If something else than a model stands there.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not _may_replace(folder):
+        raise ArtefactError(f"{folder} exists and is not a plotgenre model; choose another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
+        unfinished = Path(room) / "new"
+        unfinished.mkdir()
+        head = save_tensors({name: np.ascontiguousarray(t) for name, t in artefact.tensors.items()})
+        _write(unfinished / HEAD_FILE, head)
+        _write(unfinished / CONFIG_FILE, _json(_config(artefact, head)))
+        if artefact.evaluation is not None:
+            _write(unfinished / EVALUATION_FILE, _json(artefact.evaluation))
+        if artefact.card is not None:
+            _write(unfinished / CARD_FILE, artefact.card.encode())
+        if artefact.write_encoder is not None:
+            artefact.write_encoder(unfinished / ENCODER_FOLDER)
+        if folder.exists():
+            folder.rename(Path(room) / "old")
+        unfinished.rename(folder)
+
+
+def read_artefact(folder: Path) -> Artefact:
+    """Read a model folder and check that it is whole and agrees with itself.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder or a file is missing, the format unknown, the head damaged, or thresholds do
+        not match the genres.
+    """
+    if not folder.is_dir():
+        raise ArtefactError(f"no model folder at {folder}")
+    config = _read_config(folder / CONFIG_FILE)
+    genres, thresholds = tuple(config["genres"]), config["thresholds"]
+    if len(set(genres)) != len(genres) or set(thresholds) != set(genres):
+        odd = sorted(set(thresholds) ^ set(genres))
+        raise ArtefactError(
+            f"{folder / CONFIG_FILE}: thresholds and genres do not match, see {odd[:3]}"
+        )
+    if not all(isinstance(t, float | int) and 0 <= t <= 1 for t in thresholds.values()):
+        raise ArtefactError(f"{folder / CONFIG_FILE}: a threshold is not a number from 0 to 1")
+    return Artefact(
+        version=config["plotgenre"],
+        genres=genres,
+        thresholds={genre: float(thresholds[genre]) for genre in genres},
+        train_films=config["train_films"],
+        recipe=config["recipe"],
+        encoder=config["encoder"],
+        tensors=_read_head(folder / HEAD_FILE, config["head_sha256"]),
+    )
+
+
+def _config(artefact: Artefact, head: bytes) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "plotgenre": artefact.version,
+        "genres": list(artefact.genres),
+        "thresholds": artefact.thresholds,
+        "train_films": artefact.train_films,
+        "recipe": artefact.recipe,
+        "encoder": artefact.encoder,
+        "head_sha256": hashlib.sha256(head).hexdigest(),
+    }
+
+
+_CONFIG_TYPES = {
+    "plotgenre": str,
+    "genres": list,
+    "thresholds": dict,
+    "train_films": dict,
+    "recipe": dict,
+    "encoder": dict,
+    "head_sha256": str,
+}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtefactError(f"{path.parent} is not a model: it lacks {path.name}") from None
+    except (OSError, ValueError) as broken:
+        raise ArtefactError(f"{path} is damaged: {broken}") from None
+    found = config.get("format") if isinstance(config, dict) else None
+    if found != FORMAT:
+        raise ArtefactError(
+            f"{path}: format {found!r} is unknown; this plotgenre reads format {FORMAT}"
+        )
+    for key, kind in _CONFIG_TYPES.items():
+        if not isinstance(config.get(key), kind):
+            raise ArtefactError(f"{path}: {key!r} is missing or not a {kind.__name__}")
+    if not all(isinstance(genre, str) for genre in config["genres"]):
+        raise ArtefactError(f"{path}: a genre's name is not text")
+    return config
+
+
+def _read_head(path: Path, sha256: str) -> Tensors:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ArtefactError(f"{path.parent} is not a whole model: it lacks {path.name}") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ArtefactError(f"{path} is damaged: its SHA-256 is not the one in {CONFIG_FILE}")
+    try:
+        tensors: Tensors = load_tensors(data)
+    except SafetensorError as broken:
+        raise ArtefactError(f"{path} is damaged: {broken}") from None
+    return tensors
+
+
+def _may_replace(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) or (folder / HEAD_FILE).exists()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

@@ -1,0 +1,99 @@
+"""The semantic branch: an embedder and a head; plots in, one logit per genre out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.embedding.embedder import Embedder, ProgressListener
+from plotgenre.learning.heads import Head, HeadSettings
+from plotgenre.learning.history import EpochScores, History
+from plotgenre.learning.settings import TrainingSettings
+
+Logits = npt.NDArray[np.float32]
+Targets = npt.NDArray[np.bool_]
+Labelled = tuple[Sequence[str], Targets]
+
+# Films whose slices are scored at once: bounds memory at a few hundred MB for 350 genres.
+_CHUNK_FILMS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom to tell how far a long call has come; either may be left out.
+
+    Parameters
+    ----------
+    embedding
+        Called after every chunk of newly encoded slices.
+    epoch
+        Called after every epoch of training.
+    """
+
+    embedding: ProgressListener | None = None
+    epoch: Callable[[EpochScores], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemanticBranch:
+    """A fitted branch: plots -> slices -> vectors -> logits."""
+
+    embedder: Embedder
+    head: Head
+
+    def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
+        """One logit per film and genre, shape (n, g), float32."""
+        bags = self.embedder.embed(plots, progress.embedding if progress else None)
+        logits = np.empty((len(bags), self.head.n_genres), dtype=np.float32)
+        for at in range(0, len(bags), _CHUNK_FILMS):
+            rows = np.arange(at, min(at + _CHUNK_FILMS, len(bags)))
+            logits[rows] = self.head.logits(bags.take(rows))
+        return logits
+
+    def tensors(self) -> Mapping[str, npt.NDArray[np.float32]]:
+        """What the branch has learned, by name."""
+        return self.head.tensors
+
+
+def fit_semantic(
+    embedder: Embedder,
+    train: Labelled,
+    validation: Labelled,
+    settings: tuple[HeadSettings, TrainingSettings],
+    *,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[SemanticBranch, History]:
+    """Embed both sides and fit a head on train, stopped early by validation.
+
+    Parameters
+    ----------
+    embedder
+        Cuts and encodes; with a store, an interrupted call resumes.
+    train, validation
+        Plots (n) and targets (n, g).
+    settings
+        The head's and the training's.
+    checkpoints
+        Folder of checkpoints that an interrupted training resumes from.
+    progress
+        Whom to tell.
+    """
+    from plotgenre.learning.training import fit_head
+
+    progress = progress or Progress()
+    bags = embedder.embed([*train[0], *validation[0]], progress.embedding)
+    rows = np.arange(len(bags))
+    fitted = fit_head(
+        bags.take(rows[: len(train[0])]),
+        train[1],
+        (bags.take(rows[len(train[0]) :]), validation[1]),
+        *settings,
+        checkpoints=checkpoints,
+        progress=progress.epoch,
+    )
+    return SemanticBranch(embedder, fitted.head), fitted.history

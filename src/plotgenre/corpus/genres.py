@@ -1,0 +1,164 @@
+"""The vocabulary: which genres are learned, which are one genre under several names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, field_validator
+from pydantic.dataclasses import dataclass as settings
+
+from plotgenre.corpus.films import Corpus
+from plotgenre.errors import CorpusError, RecipeError
+
+
+@settings(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class GenreSettings:
+    """What becomes of a corpus's genres before anything is learned.
+
+    Parameters
+    ----------
+    minimum_films
+        A genre with fewer films, after merging, is left out.
+    merges
+        Genres under several names: the name to keep, and the aliases that become it.
+    without_genre
+        What becomes of films that are left without a genre.
+    """
+
+    minimum_films: int = Field(default=10, ge=1)
+    merges: dict[str, list[str]] = field(default_factory=dict)
+    without_genre: Literal["drop", "keep"] = "drop"
+
+    @field_validator("merges")
+    @classmethod
+    def _consistent(cls, merges: dict[str, list[str]]) -> dict[str, list[str]]:
+        check_merges(merges)
+        return merges
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenGenres:
+    """A corpus over the chosen genres, and what the choice cost.
+
+    Parameters
+    ----------
+    corpus
+        The films over the chosen genres, in the order of their names.
+    left_out
+        The genres with too few films, and how many films each had.
+    without_genre
+        How many films are left without a genre.
+    dropped
+        Whether those films are out of ``corpus``.
+    """
+
+    corpus: Corpus
+    left_out: dict[str, int]
+    without_genre: int
+    dropped: bool
+
+
+def choose_genres(corpus: Corpus, settings: GenreSettings) -> ChosenGenres:
+    """Merge aliases, leave out genres with too few films, and count the films left without any.
+
+    Raises
+    ------
+    CorpusError
+        If no genre has enough films.
+    """
+    merged = apply_merges(corpus, settings.merges)
+    films = dict(zip(merged.genres, merged.Y.sum(axis=0).tolist(), strict=True))
+    kept = sorted(name for name, count in films.items() if count >= settings.minimum_films)
+    if not kept:
+        raise CorpusError(
+            f"none of the {len(films)} genres has {settings.minimum_films} films or more; "
+            f"the commonest has {max(films.values(), default=0)}"
+        )
+    chosen = merged.with_genres(kept)
+    labelled = np.asarray(chosen.Y.any(axis=1))
+    dropped = settings.without_genre == "drop" and not labelled.all()
+    return ChosenGenres(
+        corpus=chosen.take(labelled) if dropped else chosen,
+        left_out={name: films[name] for name in sorted(set(films) - set(kept))},
+        without_genre=int((~labelled).sum()),
+        dropped=dropped,
+    )
+
+
+def apply_merges(corpus: Corpus, merges: Mapping[str, Sequence[str]]) -> Corpus:
+    """The same films where every alias has become its kept name, in the order of first sight.
+
+    A kept name or an alias that the corpus does not have is no error: one map serves many corpora.
+
+    Raises
+    ------
+    RecipeError
+        If the map contradicts itself, see `check_merges`.
+    """
+    check_merges(merges)
+    kept_name = {alias: name for name, aliases in merges.items() for alias in aliases}
+    names = [kept_name.get(genre, genre) for genre in corpus.genres]
+    vocabulary = list(dict.fromkeys(names))
+    column_of = {name: j for j, name in enumerate(vocabulary)}
+    Y = np.zeros((len(corpus), len(vocabulary)), dtype=np.bool_)
+    for old, name in enumerate(names):
+        Y[:, column_of[name]] |= corpus.Y[:, old]
+    return corpus.with_targets(vocabulary, Y)
+
+
+def check_merges(merges: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a map in which a name is kept and an alias at once, or an alias has two kept names.
+
+    Raises
+    ------
+    RecipeError
+        If it is so; names the names.
+    """
+    kept_name: dict[str, str] = {}
+    for name, aliases in merges.items():
+        for alias in aliases:
+            if alias in merges:
+                raise RecipeError(
+                    f"merges: {alias!r} is an alias of {name!r} and has aliases of its own; "
+                    "expected every name on one side only"
+                )
+            if kept_name.setdefault(alias, name) != name:
+                raise RecipeError(
+                    f"merges: {alias!r} is an alias of both {kept_name[alias]!r} and {name!r}; "
+                    "expected one name for it"
+                )
+
+
+def read_merges(path: str | Path) -> dict[str, list[str]]:
+    """A map of merges from a TOML file with a table such as ``[merges] Comedy = ["Comedy film"]``.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, not TOML, has no such table, or the map contradicts itself.
+    """
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RecipeError(f"{path.name} is not TOML: {error}") from error
+    merges = document.get("merges")
+    if not isinstance(merges, dict) or set(document) != {"merges"}:
+        raise RecipeError(
+            f"{path.name}: expected one table [merges], found {', '.join(document) or 'nothing'}"
+        )
+    for name, aliases in merges.items():
+        if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+            raise RecipeError(
+                f'{path.name}, {name!r}: expected a list of names such as ["Comedy film"], '
+                f"got {aliases!r}"
+            )
+    check_merges(merges)
+    return merges

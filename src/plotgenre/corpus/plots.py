@@ -1,0 +1,38 @@
+"""When two plots are the same plot: the form in which they are compared."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+
+def normalised_plot(plot: str) -> str:
+    """The plot as it is compared with others: NFKC, case folded, words with one space between.
+
+    Whatever is neither letter, mark nor digit counts as space. A plot of nothing else stays as it
+    is, so that two such plots are the same only if they are equal.
+    """
+    return str(_normalised([plot]).item())
+
+
+def plot_groups(plots: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A group number for each plot, shape (n,): the same for plots that are equal normalised.
+
+    Groups are numbered from 0 in the order of their first plots.
+    """
+    ranks = _normalised(plots).rank("dense").to_numpy().astype(np.int64)
+    _, first, inverse = np.unique(ranks, return_index=True, return_inverse=True)
+    number = np.empty(len(first), dtype=np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
+
+
+def _normalised(plots: Sequence[str]) -> pl.Series:
+    folded = [unicodedata.normalize("NFKC", plot).casefold() for plot in plots]
+    texts = pl.Series("plot", folded, dtype=pl.String)
+    words = texts.str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ").str.strip_chars()
+    return words.zip_with(words != "", texts)

@@ -1,0 +1,149 @@
+"""Files to a corpus: the origin's one-hot table, the CMU folder, CSV, TSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.readers.cmu import read_cmu
+from plotgenre.corpus.readers.columns import Columns, films_frame, refuse_duplicate_ids
+from plotgenre.corpus.readers.delimited import Dialect, guess_delimiter, read_delimited
+from plotgenre.corpus.readers.jsonl import read_jsonl
+from plotgenre.corpus.readers.onehot import OneHot, read_genres_file, read_onehot
+from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.readers.sources import FileFormat, Format, Location, Source, find_sources
+from plotgenre.errors import CorpusError, InputError
+
+__all__ = ["Columns", "Format", "read_corpus", "read_genres_file"]
+
+
+def read_corpus(
+    path: Location | Sequence[Location],
+    format: Format = "auto",
+    *,
+    columns: Columns = Columns(),  # noqa: B008 (frozen)
+    genres_file: Location | None = None,
+    labelled: bool = True,
+) -> Corpus:
+    """Read films from one or several files of one format.
+
+    Parameters
+    ----------
+    path
+        A file, a folder (of the CMU corpus, or of tables), a glob, several of these, or ``"-"``
+        for JSON lines on standard input. Text is UTF-8, and may be gzipped.
+    format
+        ``"auto"`` goes by the ending, and takes a CSV whose first row is a plot and then 0/1 only
+        for the origin's ``"onehot"``.
+    columns
+        The names of the columns, for tables that name them.
+    genres_file
+        Names of the one-hot columns, one a line. Without it, a genres.txt beside the table serves
+        if it has as many names; else genres are called genre_0, genre_1 and so on.
+    labelled
+        False for films to be tagged: then no genres column is needed.
+
+    Returns
+    -------
+    Corpus
+        The films in file order. A film without an id is called by file and row, as
+        ``films.csv:3``; rows count from 1 after the header, lines of JSON from 1. A film without
+        genres is kept. The vocabulary is sorted by name, or as one-hot columns stand in the file.
+
+    Raises
+    ------
+    CorpusError
+        If the files cannot be read as films; says file, row, column and what was expected.
+    InputError
+        If the format is unknown, or ``genres_file`` is given for one that names its genres itself.
+    """
+    sources, kind = find_sources(path, format)
+    if genres_file is not None and kind != "onehot":
+        raise InputError(f"a genres file names one-hot columns, but {sources[0].name} is {kind}")
+    tables: list[OneHot] = []
+    if kind == "onehot":
+        tables = [read_onehot(source, genres_file) for source in sources]
+        frames = [table.films for table in tables]
+    elif kind == "cmu":
+        frames = [read_cmu(_folder(source)) for source in sources]
+    else:
+        frames = [_read_table(source, kind, columns, labelled=labelled) for source in sources]
+    films = pl.concat(frames)
+    if films.is_empty():
+        names = ", ".join(source.name for source in sources[:3])
+        raise CorpusError(f"no film in {names}; expected at least one")
+    refuse_duplicate_ids(films)
+    corpus = _corpus(films)
+    return corpus.with_targets(*_stacked(sources, tables)) if tables else corpus
+
+
+def _stacked(
+    sources: list[Source], tables: list[OneHot]
+) -> tuple[tuple[str, ...], npt.NDArray[np.bool_]]:
+    genres = tables[0].genres
+    for source, table in zip(sources, tables, strict=True):
+        if table.genres != genres:
+            raise CorpusError(
+                f"{source.name} has other genres ({len(table.genres)} columns) than "
+                f"{sources[0].name} ({len(genres)}); expected the same in every file"
+            )
+    return genres, np.concatenate([table.Y for table in tables])
+
+
+def _folder(source: Source) -> Path:
+    if source.path is None:
+        raise CorpusError("the CMU corpus is a folder of two files; expected its path")
+    return source.path if source.path.is_dir() else source.path.parent
+
+
+def _read_table(
+    source: Source, kind: FileFormat, columns: Columns, *, labelled: bool
+) -> pl.DataFrame:
+    place = Place(source.name)
+    if kind == "parquet":
+        raw = _read_parquet(source)
+    elif kind == "jsonl":
+        raw, place = read_jsonl(source.text(), source.name), Place(source.name, "line {}")
+    else:
+        raw, place = _read_text(source, kind), Dialect().place(source.name)
+    return films_frame(raw, place, columns, labelled=labelled)
+
+
+def _read_text(source: Source, kind: FileFormat) -> pl.DataFrame:
+    data = source.text()
+    if kind != "tsv":
+        return read_delimited(data, source.name, Dialect(guess_delimiter(data)))
+    try:
+        return read_delimited(data, source.name, Dialect("\t"))
+    except CorpusError:
+        # Some write TAB-separated text with quotes around fields, some with quotes for quotes.
+        with suppress(CorpusError):
+            return read_delimited(data, source.name, Dialect("\t", quoted=False))
+        raise
+
+
+def _read_parquet(source: Source) -> pl.DataFrame:
+    data = source.read()
+    try:
+        return pl.read_parquet(data).with_row_index(ROW, offset=1)
+    # A damaged file can make polars panic, which it does outside its own tree of errors.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorpusError(f"{source.name} cannot be read as Parquet: {reason}") from error
+
+
+def _corpus(films: pl.DataFrame) -> Corpus:
+    titles, years = films["title"], films["year"]
+    return Corpus.from_lists(
+        plots=films["plot"].to_list(),
+        genres=films["genres"].to_list(),
+        ids=films["id"].to_list(),
+        titles=None if titles.null_count() == len(titles) else titles.to_list(),
+        years=None if years.null_count() == len(years) else years.to_list(),
+    )

@@ -1,0 +1,179 @@
+"""What a path stands for: files, folders, globs or standard input, and the format of each."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Literal, get_args
+
+from plotgenre.corpus.readers.delimited import looks_onehot
+from plotgenre.errors import CorpusError, InputError
+
+FileFormat = Literal["onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
+Format = Literal["auto", "onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
+Location = str | Path
+
+CMU_PLOTS, CMU_METADATA = "plot_summaries.txt", "movie.metadata.tsv"
+_FORMAT_OF_SUFFIX: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file (or CMU folder, or standard input) and the name that error messages call it by."""
+
+    path: Path | None
+    name: str
+
+    def read(self) -> bytes:
+        """The bytes, gunzipped where the file is gzip, which its first two bytes say.
+
+        Raises
+        ------
+        CorpusError
+            If it cannot be read or holds nothing.
+        """
+        try:
+            data = sys.stdin.buffer.read() if self.path is None else self.path.read_bytes()
+            if data[:2] == b"\x1f\x8b":
+                data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CorpusError(f"{self.name} cannot be read: {reason}") from error
+        if not data.strip():
+            raise CorpusError(f"{self.name} is empty; expected at least one film")
+        return data
+
+    def text(self) -> bytes:
+        r"""The bytes of a text file: UTF-8 without its mark, with lines that end in ``\n``.
+
+        Raises
+        ------
+        CorpusError
+            If they are not UTF-8; says the line and the offset of the first wrong byte.
+        """
+        data = self.read()
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise CorpusError(f"{self.name} is UTF-16 text; expected UTF-8, so save it as that")
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise CorpusError(
+                f"{self.name}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} "
+                "is not UTF-8; expected UTF-8 text (is it ISO-8859-1 or Windows-1252?)"
+            ) from error
+        data = data.removeprefix(b"\xef\xbb\xbf")
+        # Line ends of the old Macintosh, which no table library takes for line ends.
+        return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def find_sources(
+    path: Location | Sequence[Location], format: Format
+) -> tuple[list[Source], FileFormat]:
+    """The files that ``path`` stands for, in order, and the one format that they have.
+
+    Raises
+    ------
+    CorpusError
+        If there is no such file, one stands twice, or the files are of several formats.
+    InputError
+        If there is no such format.
+    """
+    if format not in get_args(Format):
+        raise InputError(f"unknown format {format!r}; expected {', '.join(get_args(Format))}")
+    locations = [path] if isinstance(path, str | Path) else list(path)
+    if not locations:
+        raise CorpusError("the list of corpus files is empty; expected at least one")
+    found = [source for location in locations for source in _expand(location, format)]
+    if len(set(found)) < len(found):
+        twice = Counter(found).most_common(1)[0][0]
+        raise CorpusError(f"{twice.name} stands twice among the corpus files; expected it once")
+    times = Counter(source.name for source in found)
+    sources = [
+        Source(source.path, str(source.path)) if times[source.name] > 1 else source
+        for source in found
+    ]
+    if format != "auto":
+        return sources, format
+    formats = {source.name: _detect(source) for source in sources}
+    if len(set(formats.values())) > 1:
+        each = ", ".join(f"{name} is {kind}" for name, kind in list(formats.items())[:4])
+        raise CorpusError(f"the files of one corpus must have one format, but {each}")
+    return sources, next(iter(formats.values()))
+
+
+def _expand(location: Location, format: Format) -> list[Source]:
+    if location == "-":
+        if format not in ("auto", "jsonl"):
+            raise CorpusError(f"standard input is read as jsonl, not as {format}")
+        return [Source(None, "standard input")]
+    path = Path(location).expanduser()
+    if path.is_dir():
+        return _in_folder(path, format)
+    if path.exists():
+        return [Source(path, path.name)]
+    if has_magic(str(path)):
+        matches = sorted(Path(match) for match in glob(str(path), recursive=True))  # noqa: PTH207
+        if files := [Source(match, match.name) for match in matches if match.is_file()]:
+            return files
+        raise CorpusError(f"no file matches {path}")
+    raise CorpusError(f"there is no file or folder {path}")
+
+
+def _in_folder(folder: Path, format: Format) -> list[Source]:
+    if format == "cmu" or (format == "auto" and (folder / CMU_PLOTS).exists()):
+        return [Source(folder, folder.name)]
+    files = sorted(
+        file
+        for file in folder.iterdir()
+        if file.is_file() and not file.name.startswith(".") and _fits(file, format)
+    )
+    if not files:
+        wanted = "csv, tsv, jsonl or parquet" if format == "auto" else format
+        raise CorpusError(
+            f"the folder {folder} holds neither {CMU_PLOTS} (the CMU layout) nor {wanted} files"
+        )
+    return [Source(file, file.name) for file in files]
+
+
+def _fits(file: Path, format: Format) -> bool:
+    kind = _by_suffix(file)
+    # In a folder these are rather notes, lists of genres or settings than films.
+    if kind is None or file.suffix.lower() in (".txt", ".json"):
+        return False
+    return format == "auto" or kind == ("csv" if format == "onehot" else format)
+
+
+def _by_suffix(path: Path) -> FileFormat | None:
+    name = path.name.lower().removesuffix(".gz")
+    return _FORMAT_OF_SUFFIX.get(Path(name).suffix)
+
+
+def _detect(source: Source) -> FileFormat:
+    if source.path is None:
+        return "jsonl"
+    if source.path.is_dir():
+        return "cmu"
+    kind = _by_suffix(source.path)
+    if kind is None:
+        raise CorpusError(
+            f"{source.name}: its ending says nothing of its format; "
+            "expected .csv, .tsv, .jsonl or .parquet, or the format by name"
+        )
+    return "onehot" if kind == "csv" and looks_onehot(source.text()) else kind

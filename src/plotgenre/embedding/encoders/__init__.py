@@ -1,0 +1,87 @@
+"""Encoders behind one Protocol; each model runtime is imported only by the file that needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from plotgenre.embedding.encoders.encoder import (
+    BUNDLED,
+    Encoder,
+    EncoderCard,
+    EncoderSettings,
+    Vectors,
+)
+
+__all__ = [
+    "BUNDLED",
+    "Encoder",
+    "EncoderCard",
+    "EncoderSettings",
+    "Vectors",
+    "load_encoder",
+    "save_encoder",
+    "saved_encoder",
+]
+
+
+def load_encoder(settings: EncoderSettings) -> Encoder:
+    """The encoder that the settings name.
+
+    Raises
+    ------
+    MissingExtraError
+        If its runtime is not installed; the message is the line that installs it.
+    EncoderError
+        If it cannot be found, is damaged, or lacks what an encoder needs.
+    """
+    if settings.kind == "onnx":
+        from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
+
+        return OnnxEncoder(settings)
+    if settings.kind == "static":
+        from plotgenre.embedding.encoders.static import StaticEncoder
+
+        return StaticEncoder(settings)
+    from plotgenre.embedding.encoders.transformer import TransformerEncoder
+
+    return TransformerEncoder(settings)
+
+
+def save_encoder(settings: EncoderSettings, folder: Path) -> None:
+    """Write the encoder that the settings name into a new folder, without torch where it can be.
+
+    A sentence-transformers model is exported to ONNX; the other kinds are copied.
+
+    Raises
+    ------
+    MissingExtraError, EncoderError
+        As :func:`load_encoder` and :func:`plotgenre.embedding.encoders.export.export_encoder` do.
+    """
+    if settings.kind == "sentence_transformers":
+        from plotgenre.embedding.encoders.export import export_encoder
+
+        export_encoder(settings, folder)
+    elif settings.kind == "onnx":
+        from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
+
+        OnnxEncoder(settings).save(folder)
+    else:
+        from plotgenre.embedding.encoders.static import StaticEncoder
+
+        StaticEncoder(settings).save(folder)
+
+
+def saved_encoder(settings: EncoderSettings, folder: Path) -> EncoderSettings:
+    """The settings that load what :func:`save_encoder` wrote for ``settings``."""
+    kind: Literal["onnx", "static"] = "static" if settings.kind == "static" else "onnx"
+    # Limit, pooling and prompt went into what was written; only how it is run stays a choice.
+    prompt = settings.prompt if kind == "static" else ""
+    max_tokens = settings.max_tokens if kind == "static" else None
+    return EncoderSettings(
+        kind=kind,
+        name=str(folder),
+        precision=settings.precision,
+        prompt=prompt,
+        max_tokens=max_tokens,
+    )

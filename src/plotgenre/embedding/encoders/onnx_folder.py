@@ -1,0 +1,306 @@
+"""Encoders as a folder: model.onnx, tokenizer.json and a description; no torch at run time.
+
+Runs under OpenVINO where that is installed (in bfloat16 where the processor has it), else under
+onnxruntime in float32. Dynamic int8 is not offered: it makes a text's vector depend on its batch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from plotgenre.embedding.encoders.encoder import (
+    EncoderCard,
+    EncoderSettings,
+    TokenPooling,
+    Vectors,
+    batches_of_equal_length,
+    file_digest,
+    fingerprint,
+)
+from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.errors import EncoderError
+
+MODEL_FILE, TOKENIZER_FILE, DESCRIPTION_FILE = "model.onnx", "tokenizer.json", "encoder.json"
+
+_FORMAT_KEYS = {"name", "dimension", "max_tokens", "pooling", "prompt", "fingerprint"}
+_DEFAULT_MAX_TOKENS = 256
+
+Ids = npt.NDArray[np.int64]
+Run = Callable[[dict[str, Ids]], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runtime:
+    """A loaded graph: what it is called with, and whether it gives (b, d) or (b, s, d)."""
+
+    run: Run
+    inputs: list[str]
+    precision: str
+
+
+class OnnxEncoder:
+    """A folder with an ONNX graph as an :class:`Encoder`.
+
+    Folders written by :func:`export_encoder` describe themselves in ``encoder.json``; folders in
+    the layout of sentence-transformers on the Hub (``onnx/model.onnx``, ``1_Pooling``) work too.
+
+    Raises
+    ------
+    EncoderError
+        If a file is missing or damaged, or differs from the description's digests.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self.folder = _local_folder(settings)
+        model_path = next(
+            (
+                p
+                for p in (self.folder / MODEL_FILE, self.folder / "onnx" / MODEL_FILE)
+                if p.exists()
+            ),
+            self.folder / MODEL_FILE,
+        )
+        self._model_path = model_path
+        described = _description(self.folder, settings, model_path)
+        tokenizer = Tokenizer.from_file(str(self.folder / TOKENIZER_FILE))
+        limit = int(described["max_tokens"])
+        max_tokens = min(settings.max_tokens or limit, limit)
+        self._tokens = TokenReader(tokenizer, str(described["prompt"]), max_tokens)
+        self._runtime = _load_graph(model_path, settings.precision)
+        self._pooling: TokenPooling = described["pooling"]
+        self._normalize = bool(described.get("normalize", False))
+        own = {"max_tokens": max_tokens} if max_tokens != limit else {}
+        self._card = EncoderCard(
+            name=str(described["name"]),
+            revision=described.get("revision"),
+            dimension=int(described["dimension"]) or self._probe_dimension(),
+            max_tokens=max_tokens,
+            reserved_tokens=self._tokens.reserved,
+            pooling=str(described["pooling"]),
+            prompt=self._tokens.prompt,
+            precision=self._runtime.precision,
+            fingerprint=fingerprint([str(described["fingerprint"]).encode()], dict(own))
+            if own
+            else str(described["fingerprint"]),
+        )
+
+    @property
+    def card(self) -> EncoderCard:
+        """The identity card."""
+        return self._card
+
+    def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
+        return self._tokens.spans(texts)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (n, d), float32."""
+        ids = self._tokens.ids(texts)
+        vectors = np.empty((len(texts), self.card.dimension), dtype=np.float32)
+        for rows in batches_of_equal_length([len(one) for one in ids]):
+            vectors[rows] = self._vectors(np.array([ids[row] for row in rows], dtype=np.int64))
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Copy graph, tokenizer and description into a new folder that this class reads."""
+        folder.mkdir(parents=True)
+        shutil.copy(self._model_path, folder / MODEL_FILE)
+        shutil.copy(self.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        write_description(folder, self._card, normalize=self._normalize)
+
+    def _probe_dimension(self) -> int:
+        return int(self._vectors(np.array([self._tokens.ids(["a"])[0]], dtype=np.int64)).shape[1])
+
+    def _vectors(self, ids: Ids) -> Vectors:
+        offered = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+            "position_ids": np.broadcast_to(np.arange(ids.shape[1]), ids.shape),
+        }
+        output = self._runtime.run({name: offered[name] for name in self._runtime.inputs})
+        if output.ndim == 2:
+            return output
+        vectors = _pool(output, self._pooling)
+        if self._normalize:
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
+
+def write_description(folder: Path, card: EncoderCard, *, normalize: bool) -> None:
+    """Write ``encoder.json``: the card, and the digests of the files that it speaks of."""
+    description = card.as_dict() | {
+        "normalize": normalize,
+        "model_sha256": file_digest(folder / MODEL_FILE),
+        "tokenizer_sha256": file_digest(folder / TOKENIZER_FILE),
+    }
+    del description["precision"]
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2), encoding="utf-8")
+
+
+def _pool(hidden: npt.NDArray[np.float32], how: TokenPooling) -> Vectors:
+    """(b, s, d) to (b, d); no mask, since a batch's texts all have the same length."""
+    pooled: Vectors
+    if how == "mean":
+        pooled = hidden.mean(axis=1)
+    elif how == "max":
+        pooled = hidden.max(axis=1)
+    else:
+        pooled = hidden[:, 0] if how == "cls" else hidden[:, -1]
+    return pooled
+
+
+def _local_folder(settings: EncoderSettings) -> Path:
+    if Path(settings.name).is_dir():
+        return Path(settings.name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(
+            snapshot_download(
+                settings.name,
+                revision=settings.revision,
+                allow_patterns=["*.json", "model.onnx", "onnx/model.onnx", "*.onnx_data"],
+            )
+        )
+    except (HFValidationError, HfHubHTTPError, OSError) as refused:
+        raise EncoderError(
+            f"no encoder folder {settings.name!r} here, and none such on the Hub"
+        ) from refused
+
+
+def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> dict[str, Any]:
+    digests = {
+        "model_sha256": file_digest(model_path),
+        "tokenizer_sha256": file_digest(folder / TOKENIZER_FILE),
+    }
+    if not (folder / DESCRIPTION_FILE).exists():
+        return _foreign_description(folder, settings, digests)
+    described: dict[str, Any] = _read_json(folder / DESCRIPTION_FILE)
+    if missing := sorted((_FORMAT_KEYS | digests.keys()) - described.keys()):
+        raise EncoderError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
+    for key, digest in digests.items():
+        if described[key] != digest:
+            raise EncoderError(
+                f"{folder} is damaged: {key} is {digest[:12]}…, expected {described[key][:12]}…"
+            )
+    if settings.prompt not in ("", described["prompt"]):
+        raise EncoderError(
+            f"{folder} was exported with the prompt {described['prompt']!r}, "
+            f"not {settings.prompt!r}; export it again"
+        )
+    return described
+
+
+def _foreign_description(
+    folder: Path, settings: EncoderSettings, digests: dict[str, str]
+) -> dict[str, Any]:
+    """What a folder in the layout of sentence-transformers says about itself."""
+    pooling = settings.pooling
+    if pooling == "model":
+        pooling = _foreign_pooling(_read_json(folder / "1_Pooling" / "config.json"), folder)
+    modules = _read_json(folder / "modules.json", [])
+    limits = _read_json(folder / "sentence_bert_config.json", {})
+    facts = {
+        "pooling": pooling,
+        "normalize": any("Normalize" in module.get("type", "") for module in modules),
+        "prompt": settings.prompt,
+        "max_tokens": limits.get("max_seq_length") or _DEFAULT_MAX_TOKENS,
+    }
+    parts = [digest.encode() for digest in digests.values()]
+    return {
+        **facts,
+        "name": settings.name,
+        "revision": settings.revision,
+        "dimension": 0,
+        "fingerprint": fingerprint(parts, dict(facts)),
+    }
+
+
+_POOLINGS: dict[str, TokenPooling] = {
+    "mean": "mean",
+    "mean_tokens": "mean",
+    "max": "max",
+    "max_tokens": "max",
+    "cls": "cls",
+    "cls_token": "cls",
+    "lasttoken": "last",
+}
+
+
+def _foreign_pooling(config: dict[str, Any], folder: Path) -> TokenPooling:
+    switched_on = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True]
+    modes = [config["pooling_mode"]] if "pooling_mode" in config else switched_on
+    known = [_POOLINGS[mode] for mode in modes if mode in _POOLINGS]
+    if len(known) != 1:
+        raise EncoderError(f"{folder} pools by {modes}; expected one of mean, max, cls, lasttoken")
+    return known[0]
+
+
+def _read_json(path: Path, default: Any = None) -> Any:
+    if default is not None and not path.exists():
+        return default
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EncoderError(f"encoder folder {path.parent} lacks the file {path.name}") from None
+    except (ValueError, OSError) as broken:
+        raise EncoderError(f"{path} is not readable JSON: {broken}") from None
+
+
+def _load_graph(path: Path, precision: str) -> _Runtime:
+    load = _openvino if find_spec("openvino") else _onnxruntime
+    try:
+        return load(path, precision)
+    except (RuntimeError, ValueError, OSError) as broken:
+        reason = str(broken).strip().splitlines()[0]
+        raise EncoderError(f"{path} cannot be loaded as an ONNX graph: {reason}") from broken
+
+
+def _openvino(path: Path, precision: str) -> _Runtime:
+    import openvino
+
+    core = openvino.Core()
+    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "auto":
+        precision = "bfloat16" if native else "float32"
+    hint = "bf16" if precision == "bfloat16" else "f32"
+    compiled = core.compile_model(
+        str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    )
+
+    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
+        return np.array(compiled(inputs)[0], dtype=np.float32)
+
+    return _Runtime(run, [port.any_name for port in compiled.inputs], precision)
+
+
+def _onnxruntime(path: Path, precision: str) -> _Runtime:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as broken:
+        # onnxruntime's own exceptions share no base but Exception.
+        raise ValueError(str(broken)) from broken
+
+    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
+        output: npt.NDArray[np.float32] = session.run(None, inputs)[0]
+        return output
+
+    return _Runtime(run, [port.name for port in session.get_inputs()], "float32")

@@ -1,0 +1,97 @@
+"""Static encoders: a table of token vectors, averaged; no transformer, thousands of texts a second.
+
+Reads any model2vec folder or Hub id through that library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.embedding.encoders.encoder import (
+    EncoderCard,
+    EncoderSettings,
+    Vectors,
+    fingerprint,
+)
+from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.errors import EncoderError, MissingExtraError
+
+# A mean over tokens has no limit of its own; this one only bounds memory.
+_MOST_TOKENS = 65_536
+
+
+class StaticEncoder:
+    """A model2vec model as an :class:`Encoder`.
+
+    Raises
+    ------
+    MissingExtraError
+        If model2vec is not installed.
+    EncoderError
+        If the folder or Hub id holds no static model.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        try:
+            from model2vec import StaticModel
+        except ImportError as missing:
+            raise MissingExtraError(f"The static encoder {settings.name}", "static") from missing
+        if settings.pooling not in ("model", "mean"):
+            raise EncoderError(f"a static encoder pools by the mean, not by {settings.pooling!r}")
+        try:
+            self._model = StaticModel.from_pretrained(settings.name)
+        except (OSError, ValueError, KeyError) as broken:
+            reason = str(broken).strip().splitlines()[0]
+            raise EncoderError(
+                f"cannot load the static encoder {settings.name!r}: {reason}"
+            ) from broken
+        max_tokens = settings.max_tokens or _MOST_TOKENS
+        self._tokens = TokenReader(self._model.tokenizer, settings.prompt, max_tokens)
+        self._card = EncoderCard(
+            name=settings.name,
+            revision=settings.revision,
+            dimension=int(self._model.dim),
+            max_tokens=max_tokens,
+            reserved_tokens=self._tokens.reserved,
+            pooling="mean",
+            prompt=settings.prompt,
+            precision="float32",
+            fingerprint=self._fingerprint(max_tokens),
+        )
+
+    @property
+    def card(self) -> EncoderCard:
+        """The identity card."""
+        return self._card
+
+    def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
+        return self._tokens.spans(texts)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (n, d), float32."""
+        prompted = [self.card.prompt + text for text in texts]
+        vectors = self._model.encode(
+            prompted, max_length=self.card.max_tokens, use_multiprocessing=False
+        )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.card.dimension)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a new folder that this class reads."""
+        self._model.save_pretrained(folder)
+
+    def _fingerprint(self, max_tokens: int) -> str:
+        parts = [self._model.embedding.tobytes(), self._tokens.vocabulary.encode()]
+        for optional in (self._model.weights, self._model.token_mapping):
+            if optional is not None:
+                parts.append(optional.tobytes())
+        facts: dict[str, object] = {
+            "normalize": bool(self._model.normalize),
+            "prompt": self._tokens.prompt,
+            "max_tokens": max_tokens,
+        }
+        return fingerprint(parts, facts)

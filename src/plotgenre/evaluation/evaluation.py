@@ -1,0 +1,254 @@
+"""Evaluation: what a model scored on test films, to be printed, stored and compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.errors import InputError
+from plotgenre.evaluation import metrics
+from plotgenre.evaluation.intervals import Interval, bootstrap
+
+Array: TypeAlias = npt.NDArray[Any]
+
+# Fewer train films than this make a genre's average precision mostly noise.
+_RANKED_FROM = 50
+_SUMMARY = {
+    "micro-F1": "micro_f1",
+    "macro-F1": "macro_f1_supported",
+    "samples-F1": "samples_f1",
+    "micro average precision": "micro_average_precision",
+    "macro average precision": "macro_average_precision",
+    f"macro average precision, genres with >= {_RANKED_FROM} train films": (
+        "macro_average_precision_50"
+    ),
+    "micro-F1, 20 most frequent genres": "top20_micro_f1",
+    "macro-F1, 20 most frequent genres": "top20_macro_f1",
+    "LRAP": "lrap",
+    "Jaccard": "jaccard",
+    "subset accuracy": "subset_accuracy",
+    "label accuracy": "label_accuracy",
+    "hit rate": "hit_rate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GenreRow:
+    """One genre's figures; ``average_precision`` is NaN for a genre without test films."""
+
+    genre: str
+    train_films: int
+    support: int
+    predicted: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Figures of the genres of one bucket of train frequency; NaN if none has a test film."""
+
+    genres: int
+    genres_with_support: int
+    macro_f1: Interval
+    macro_average_precision: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a model scored on test films.
+
+    Parameters
+    ----------
+    films
+        Number of test films.
+    genres_with_support
+        Number of genres with a test film: those that ``metrics`` cover.
+    unsupported_decisions
+        Decisions for genres without a test film. All of them count as wrong in the table
+        ``per_genre`` and none in ``metrics``, for nothing can be found there.
+    metrics
+        Name to value with 95 % interval: those of `metrics.decision_metrics` and
+        `metrics.ranking_metrics`, and ``macro_average_precision_50`` (genres with at least 50
+        train films), ``top20_micro_f1`` and ``top20_macro_f1`` (the 20 genres with most train
+        films; films with none of them count as well).
+    per_genre
+        One row for each genre, those without support included, in the model's order.
+    buckets
+        ``head``, ``mid`` and ``tail`` of `metrics.frequency_buckets`.
+    """
+
+    films: int
+    genres_with_support: int
+    unsupported_decisions: int
+    metrics: dict[str, Interval]
+    per_genre: tuple[GenreRow, ...]
+    buckets: dict[str, Bucket]
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Genre names in the model's order."""
+        return tuple(row.genre for row in self.per_genre)
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """One threshold per genre, in the model's order."""
+        return tuple(row.threshold for row in self.per_genre)
+
+    def summary_rows(self) -> list[tuple[str, str, str]]:
+        """Name, value and interval of the main metrics as text, for a table."""
+        return [
+            (name, f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
+            for name, interval in ((name, self.metrics[key]) for name, key in _SUMMARY.items())
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as what JSON can hold; NaN becomes None."""
+        return {name: _nan_to_none(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that `as_dict` was taken of.
+
+        Raises
+        ------
+        InputError
+            If a field is missing or unknown.
+        """
+        try:
+            fields = dict(stored)
+            return cls(
+                metrics={name: _interval(value) for name, value in fields.pop("metrics").items()},
+                per_genre=tuple(GenreRow(**_none_to_nan(row)) for row in fields.pop("per_genre")),
+                buckets={name: _bucket(value) for name, value in fields.pop("buckets").items()},
+                **fields,
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(f"not an evaluation as written by plotgenre: {error}") from error
+
+
+def evaluate(
+    P: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    genres: Sequence[str],
+    train_counts: npt.ArrayLike,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Score probabilities against targets.
+
+    Parameters
+    ----------
+    P
+        Test probabilities of shape (n, g).
+    Y
+        Test targets of shape (n, g), bool.
+    thresholds
+        One per genre, shape (g,); a genre is on where ``P >= threshold`` in float32.
+    genres
+        Names, g of them.
+    train_counts
+        Train films of each genre, shape (g,).
+    resamples, seed
+        Of the bootstrap, see `intervals.bootstrap`.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, P holds NaN, or no test film has any genre.
+    """
+    P, Y = np.asarray(P, dtype=np.float32), np.asarray(Y, dtype=np.bool_)
+    thresholds, train_counts = np.asarray(thresholds, dtype=np.float32), np.asarray(train_counts)
+    metrics.check_same_shape(probabilities=P, targets=Y)
+    for name, given in {
+        "thresholds": thresholds.shape,
+        "genres": (len(genres),),
+        "train_counts": train_counts.shape,
+    }.items():
+        if given != P.shape[1:]:
+            raise InputError(f"{name} must have one entry a genre, got {given} for {P.shape[1:]}")
+    support = Y.any(axis=0)
+    if not support.any():
+        raise InputError("nothing to evaluate: no test film has any genre")
+    D = np.greater_equal(P, thresholds)
+    buckets = metrics.frequency_buckets(train_counts)
+    groups = buckets | {
+        "top20": metrics.top_genres(train_counts, 20),
+        "ranked": train_counts >= _RANKED_FROM,
+    }
+    covered = {name: mask[support] for name, mask in groups.items()}
+    scores = bootstrap(
+        Y[:, support], P[:, support], D[:, support], covered, resamples=resamples, seed=seed
+    )
+    return Evaluation(
+        films=len(P),
+        genres_with_support=int(support.sum()),
+        unsupported_decisions=int(D[:, ~support].sum()),
+        metrics=_headline(scores, groups),
+        per_genre=_rows(genres, train_counts, thresholds, metrics.per_genre(Y, P, D)),
+        buckets={
+            name: Bucket(
+                genres=int(mask.sum()),
+                genres_with_support=int(covered[name].sum()),
+                macro_f1=scores[f"{name}_macro_f1"],
+                macro_average_precision=scores[f"{name}_macro_average_precision"],
+            )
+            for name, mask in buckets.items()
+        },
+    )
+
+
+def _headline(scores: Mapping[str, Interval], groups: Mapping[str, Array]) -> dict[str, Interval]:
+    """The metrics over all genres, and of the groups' only those that have an own name."""
+    of_groups = tuple(f"{name}_" for name in groups)
+    return {name: score for name, score in scores.items() if not name.startswith(of_groups)} | {
+        "macro_average_precision_50": scores["ranked_macro_average_precision"],
+        "top20_micro_f1": scores["top20_micro_f1"],
+        "top20_macro_f1": scores["top20_macro_f1"],
+    }
+
+
+def _rows(
+    genres: Sequence[str], train_counts: Array, thresholds: Array, table: Mapping[str, Array]
+) -> tuple[GenreRow, ...]:
+    columns = {"train_films": train_counts, "threshold": thresholds, **table}
+    cells = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return tuple(
+        GenreRow(genre=genre, **dict(zip(columns, row, strict=True)))
+        for genre, row in zip(genres, cells, strict=True)
+    )
+
+
+def _interval(stored: Mapping[str, Any]) -> Interval:
+    return Interval(**_none_to_nan(stored))
+
+
+def _bucket(stored: Mapping[str, Any]) -> Bucket:
+    fields = dict(stored)
+    return Bucket(
+        macro_f1=_interval(fields.pop("macro_f1")),
+        macro_average_precision=_interval(fields.pop("macro_average_precision")),
+        **fields,
+    )
+
+
+def _none_to_nan(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in stored.items()}
+
+
+def _nan_to_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _nan_to_none(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nan_to_none(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,238 @@
+"""Intervals: how far a metric could be off because the test films are a sample.
+
+A bootstrap resample draws n films with replacement, which is to give each film a whole weight
+(Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13, percentile interval).
+All resamples are one matrix of weights (b, n), and every metric is computed from weighted sums, so
+1,000 resamples cost a few matrix products instead of 1,000 evaluations (measured: about 10 s for
+4,720 films and 345 genres on one core, most of it micro average precision).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.errors import InputError
+from plotgenre.evaluation import metrics
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Array: TypeAlias = npt.NDArray[Any]
+
+# Cells whose weights are gathered at once: 8 MB for 1,000 resamples, so that they stay in cache.
+_CELLS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric's value on the films at hand and the ends of its 95 % interval; NaN if undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    Y: Bools,
+    P: Array,
+    D: Bools,
+    groups: Mapping[str, Bools] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Every metric of `metrics` with its 95 % percentile interval over films.
+
+    Macro averages of a resample run over the genres that have a film in the resample, and
+    intervals over the resamples in which the metric is defined. Thresholds and model are taken as
+    given: the intervals hold no uncertainty of training or tuning.
+
+    Intervals are shifted so that the mean of the resamples falls on the value. A film drawn twice
+    ranks beside its own copy, which lifts a rare genre's average precision in every resample:
+    without the shift the interval of a macro average lies wholly above its value.
+
+    Parameters
+    ----------
+    Y, P, D
+        Targets, probabilities and decisions, each of shape (n, g).
+    groups
+        Named subsets of genres, masks of shape (g,). Each adds ``{name}_micro_f1``,
+        ``{name}_macro_f1`` and ``{name}_macro_average_precision`` (both over its genres with
+        support). Films without any of its genres count as well.
+    resamples
+        Number of resamples b; 0 gives NaN ends.
+    seed
+        The same seed and number of films give the same resamples.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, there is no cell, or resamples is negative.
+    """
+    weights = _weights(len(Y), resamples, seed)
+    return _intervals(_resampled(Y, P, D, groups or {}, weights))
+
+
+def paired_difference(
+    Y: Bools,
+    first: tuple[Array, Bools],
+    second: tuple[Array, Bools],
+    groups: Mapping[str, Bools] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Every metric of the second system less that of the first, on the same resamples.
+
+    Much narrower than two separate intervals suggest, since hard films are hard for both. An
+    interval that does not hold 0 is a difference at the 5 % level.
+
+    Parameters
+    ----------
+    Y
+        Targets of shape (n, g).
+    first, second
+        Probabilities and decisions, each of shape (n, g), of each system.
+    groups, resamples, seed
+        As in `bootstrap`.
+
+    Raises
+    ------
+    InputError
+        As `bootstrap`.
+    """
+    weights = _weights(len(Y), resamples, seed)
+    before = _resampled(Y, *first, groups or {}, weights)
+    after = _resampled(Y, *second, groups or {}, weights)
+    return _intervals({name: after[name] - before[name] for name in before})
+
+
+def _weights(films: int, resamples: int, seed: int) -> npt.NDArray[np.float32]:
+    """Weights (1 + b, n): the first row is the films as they are, so that it gives the value."""
+    if resamples < 0:
+        raise InputError(f"resamples must be 0 or more, got {resamples}")
+    if not films:
+        raise InputError("nothing to evaluate: there are no films")
+    generator = np.random.default_rng(seed)
+    weights = np.ones((1 + resamples, films), dtype=np.float32)
+    for row in weights[1:]:
+        row[:] = np.bincount(generator.integers(films, size=films), minlength=films)
+    return weights
+
+
+def _intervals(values: Mapping[str, Array]) -> dict[str, Interval]:
+    return {name: _interval(column) for name, column in values.items()}
+
+
+def _interval(values: Array) -> Interval:
+    value, drawn = float(values[0]), values[1:][~np.isnan(values[1:])]
+    if not drawn.size or np.isnan(value):
+        return Interval(value, np.nan, np.nan)
+    ends = np.quantile(drawn, [0.025, 0.975]) + value - drawn.mean()
+    # The shift must not carry an end past what any resample reached, such as a precision past 1.
+    low, high = np.clip(ends, min(value, drawn.min()), max(value, drawn.max()))
+    return Interval(value, float(low), float(high))
+
+
+def _resampled(
+    Y: Bools, P: Array, D: Bools, groups: Mapping[str, Bools], weights: npt.NDArray[np.float32]
+) -> dict[str, Array]:
+    """Every metric for every row of weights: arrays of shape (1 + b,)."""
+    metrics.check_same_shape(targets=Y, probabilities=P, decisions=D)
+    # Sums of whole weights stay exact in float32 up to 16.7 M.
+    found, predicted, actual = (
+        (weights @ cells.astype(np.float32)).astype(np.float64) for cells in (Y & D, D, Y)
+    )
+    by_film = metrics.film_values(Y, D) | metrics.film_ranking_values(Y, P)
+    average_precision = _average_precision(Y, P, weights)
+    values = {
+        **_without_support_count(metrics.count_averages(found, predicted, actual)),
+        **{name: _weighted_mean(column, weights) for name, column in by_film.items()},
+        "micro_average_precision": _micro_average_precision(Y, P, weights),
+        "macro_average_precision": metrics.mean_over(average_precision, actual > 0),
+    }
+    for name, mask in groups.items():
+        averages = metrics.count_averages(found[:, mask], predicted[:, mask], actual[:, mask])
+        precision = metrics.mean_over(average_precision[:, mask], actual[:, mask] > 0)
+        values[f"{name}_micro_f1"] = averages["micro_f1"]
+        values[f"{name}_macro_f1"] = averages["macro_f1_supported"]
+        values[f"{name}_macro_average_precision"] = precision
+    return {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
+
+
+def _without_support_count(averages: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: values for name, values in averages.items() if name != "genres_with_support"}
+
+
+def _weighted_mean(values: Array, weights: npt.NDArray[np.float32]) -> Array:
+    defined = ~np.isnan(values)
+    total = weights[:, defined].astype(np.float64) @ values[defined]
+    count = weights[:, defined].sum(axis=1, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _micro_average_precision(Y: Bools, P: Array, weights: npt.NDArray[np.float32]) -> Array:
+    films = np.repeat(np.arange(Y.shape[0]), Y.shape[1])
+    return _weighted_average_precision(Y.ravel(), P.ravel(), films, weights.T.copy())
+
+
+def _average_precision(Y: Bools, P: Array, weights: npt.NDArray[np.float32]) -> Array:
+    """Average precision of each genre in each resample, shape (1 + b, g)."""
+    films, by_film = np.arange(len(Y)), weights.T.copy()
+    columns = [
+        _weighted_average_precision(Y[:, genre], P[:, genre], films, by_film)
+        for genre in range(Y.shape[1])
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _weighted_average_precision(
+    y: Bools, p: Array, films: npt.NDArray[np.int64], by_film: npt.NDArray[np.float32]
+) -> Array:
+    """Average precision of one list of cells in each resample, shape (1 + b,); NaN if undefined.
+
+    Only the places of positives matter, so the weights between two of them are summed at once.
+
+    Parameters
+    ----------
+    y, p, films
+        Target, probability and film of each cell, shape (m,).
+    by_film
+        Weights of shape (n, 1 + b), so that a film's weights lie side by side in memory.
+    """
+    order = np.argsort(-p, kind="stable")
+    p, y, films = p[order], y[order], films[order]
+    ends = np.append(np.flatnonzero(p[1:] != p[:-1]), len(p) - 1)
+    # Runs of cells: each ends with the last of some positive's ties.
+    ends = ends[np.unique(np.searchsorted(ends, np.flatnonzero(y)))]
+    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
+    above = np.zeros(by_film.shape[1])
+    positives_above, precision = above.copy(), above.copy()
+    for first, last in _batches(starts, ends):
+        begin, end = starts[first], ends[last] + 1
+        cells = films[begin:end]
+        weight = np.add.reduceat(by_film[cells], starts[first : last + 1] - begin, axis=0)
+        positive = y[begin:end]
+        runs = np.searchsorted(ends[first : last + 1], np.flatnonzero(positive) + begin)
+        firsts = np.flatnonzero(np.diff(runs, prepend=-1))
+        positives = np.add.reduceat(by_film[cells[positive]], firsts, axis=0)
+        places = above + np.cumsum(weight, axis=0, dtype=np.float64)
+        found = positives_above + np.cumsum(positives, axis=0, dtype=np.float64)
+        precision += (positives * metrics.ratio(found, places)).sum(axis=0)
+        above, positives_above = places[-1], found[-1]
+    return np.where(
+        positives_above > 0, precision / np.where(positives_above > 0, positives_above, 1), np.nan
+    )
+
+
+def _batches(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Successive runs, first and last, that hold about ``_CELLS`` cells together."""
+    if not len(ends):
+        return []
+    batch = starts // _CELLS
+    firsts = np.flatnonzero(np.diff(batch, prepend=-1))
+    lasts = np.append(firsts[1:] - 1, len(starts) - 1)
+    return [(int(first), int(last)) for first, last in zip(firsts, lasts, strict=True)]

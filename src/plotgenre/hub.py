@@ -1,0 +1,41 @@
+"""The Hugging Face Hub: a model's folder from there, and to there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from plotgenre.errors import ArtefactError
+
+
+def local_folder(name: str, revision: str | None) -> Path:
+    """The folder itself if it exists here, else a snapshot of the Hub's repository.
+
+    Raises
+    ------
+    ArtefactError
+        If it is neither here nor on the Hub.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(snapshot_download(name, revision=revision))
+    except (HFValidationError, HfHubHTTPError, OSError) as refused:
+        reason = str(refused).strip().splitlines()[0]
+        raise ArtefactError(f"no model folder {name!r} here or on the Hub: {reason}") from refused
+
+
+def push(write: Callable[[Path], None], repo_id: str, *, private: bool) -> str:
+    """Write a model into a repository of the Hub, made if absent; returns its address."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    api.create_repo(repo_id, private=private, exist_ok=True)
+    with tempfile.TemporaryDirectory() as room:
+        folder = Path(room) / "model"
+        write(folder)
+        return str(api.upload_folder(repo_id=repo_id, folder_path=folder).commit_url)

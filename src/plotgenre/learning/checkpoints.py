@@ -1,0 +1,121 @@
+"""Checkpoints: where a training stood after an epoch, one safetensors file each, without pickle.
+
+A file holds the tensors (network, best weights, optimizer) and, in its header, a JSON with the
+history and the *identity* of the run: every setting, and digests of the data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from plotgenre.errors import ArtefactError, InputError
+from plotgenre.learning.history import History
+
+KEPT = 2
+"""Files kept in a folder: the newest, and one to fall back on should the newest be damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a training stood after the last epoch of ``history``."""
+
+    tensors: Mapping[str, npt.NDArray[np.generic]]
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFolder:
+    """The checkpoints of one run.
+
+    Parameters
+    ----------
+    path
+        Folder of the files; made on the first save.
+    identity
+        What the run depends on, by name, JSON values; a checkpoint of another identity is refused.
+    """
+
+    path: Path
+    identity: Mapping[str, Any]
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint, whole or not at all, then remove those that are too old."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        header = {"identity": dict(self.identity), "history": checkpoint.history.as_dict()}
+        content = save(dict(checkpoint.tensors), {"run": json.dumps(header)})
+        target = self.path / f"epoch-{len(checkpoint.history.epochs):06d}.safetensors"
+        _write_atomically(target, content)
+        for old in self._files()[KEPT:]:
+            old.unlink()
+        return target
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint that can be read, None if there is none.
+
+        A damaged file is warned of and passed over for the one before it.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is from a run of other settings or data; says what differs.
+        """
+        for file in self._files():
+            try:
+                identity, checkpoint = _read(file)
+            except (ArtefactError, SafetensorError, OSError, ValueError, KeyError) as error:
+                warnings.warn(f"passing over damaged checkpoint {file}: {error}", stacklevel=2)
+                continue
+            self._compare(file, identity)
+            return checkpoint
+        return None
+
+    def _files(self) -> list[Path]:
+        return sorted(self.path.glob("epoch-*.safetensors"), reverse=True)
+
+    def _compare(self, file: Path, found: Mapping[str, Any]) -> None:
+        names = [*self.identity, *(found.keys() - self.identity.keys())]
+        differing = [
+            f"{name} was {found.get(name)!r} there and is {self.identity.get(name)!r} here"
+            for name in names
+            if found.get(name) != self.identity.get(name)
+        ]
+        if differing:
+            raise InputError(
+                f"{file} is from another training ({'; '.join(differing)}): "
+                "give another checkpoints folder or remove this one"
+            )
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Checkpoint]:
+    with safe_open(file, framework="numpy") as content:
+        metadata = content.metadata() or {}
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    header = json.loads(metadata["run"])
+    return header["identity"], Checkpoint(tensors, History.from_dict(header["history"]))
+
+
+def _write_atomically(target: Path, content: bytes) -> None:
+    partial = target.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(target)
+    if os.name == "posix":
+        # Without this the rename itself may be lost with the power.
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,161 @@
+"""Recipe: all settings of a model as one validated tree, TOML in and out."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from plotgenre.corpus.genres import GenreSettings
+from plotgenre.corpus.splits import SplitSettings
+from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.embedding.slicing import Slicing
+from plotgenre.errors import RecipeError
+from plotgenre.learning.heads import HeadSettings
+from plotgenre.learning.settings import TrainingSettings
+from plotgenre.learning.thresholds import ThresholdSettings
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Recipe:
+    """How a model is made, from genres to thresholds; each part is documented where it is used.
+
+    Parameters
+    ----------
+    genres
+        Minimum films, merges of synonyms, films without a genre.
+    split
+        Shares of validation and test where a corpus does not come split.
+    slicing
+        How plots longer than the encoder reads are cut.
+    encoder
+        What turns slices into vectors.
+    head
+        What turns a film's vectors into logits, and how its slices are used.
+    training
+        How the head is fitted.
+    thresholds
+        How probabilities become decisions.
+    """
+
+    genres: GenreSettings = field(default_factory=GenreSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    slicing: Slicing = field(default_factory=Slicing)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    head: HeadSettings = field(default_factory=HeadSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any], origin: str = "recipe") -> Recipe:
+        """The recipe of a nested mapping; what is left out keeps its default.
+
+        Raises
+        ------
+        RecipeError
+            If a setting is unknown, of the wrong type or out of range; ``origin`` begins the
+            message.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(dict(settings))
+        except ValidationError as invalid:
+            raise RecipeError(f"{origin}: {_first_sentence(invalid)}") from None
+
+    @classmethod
+    def load(cls, source: str | Path) -> Recipe:
+        """The recipe of a TOML file, or of one of the names that :func:`recipe_names` lists.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such recipe, it is not TOML, or a setting is wrong.
+        """
+        text, origin = _read(source)
+        try:
+            settings = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as broken:
+            raise RecipeError(f"{origin} is not TOML: {broken}") from None
+        return cls.from_dict(settings, origin)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings as a nested mapping of plain values, ``None`` included."""
+        return asdict(self)
+
+    def save(self, path: Path) -> None:
+        """Write all settings as TOML; a setting of ``None`` is left out, as TOML has none."""
+        path.write_text(tomli_w.dumps(_without_none(self.as_dict())), encoding="utf-8")
+
+    def with_settings(self, assignments: Mapping[str, Any]) -> Recipe:
+        """A copy with dotted settings changed, as ``{"head.kind": "linear"}``.
+
+        Raises
+        ------
+        RecipeError
+            If a setting is unknown or its value wrong.
+        """
+        settings = self.as_dict()
+        for dotted, value in assignments.items():
+            part, _, name = dotted.partition(".")
+            if not isinstance(settings.get(part), dict) or not name:
+                raise RecipeError(
+                    f"no setting {dotted!r}; expected PART.NAME with PART one of "
+                    f"{', '.join(settings)}"
+                )
+            settings[part][name] = value
+        return Recipe.from_dict(settings)
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with plotgenre, by name."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in _folder().iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def _folder() -> Any:
+    installed = resources.files("plotgenre") / "recipes"
+    # A checkout keeps recipes beside src; building the wheel moves them into the package.
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "recipes"
+
+
+def _read(source: str | Path) -> tuple[str, str]:
+    path = Path(source)
+    if path.suffix != ".toml" and not path.exists():
+        if str(source) not in recipe_names():
+            raise RecipeError(
+                f"no recipe {str(source)!r}; expected a TOML file or one of "
+                f"{', '.join(recipe_names())}"
+            )
+        return (_folder() / f"{source}.toml").read_text(encoding="utf-8"), f"recipe {source}"
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise RecipeError(f"cannot read the recipe {path}: {unreadable}") from None
+
+
+def _first_sentence(invalid: ValidationError) -> str:
+    error = invalid.errors()[0]
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "unexpected_keyword_argument":
+        return f"unknown setting {where!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    given = error["input"]
+    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
+    return f"{where}: {message[0].lower()}{message[1:]}{shown}" if where else message
+
+
+def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in settings.items()
+        if value is not None
+    }

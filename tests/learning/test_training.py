@@ -1,0 +1,279 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from sklearn.metrics import average_precision_score, log_loss
+
+from plotgenre.embedding.bags import Bags
+from plotgenre.errors import InputError, RecipeError
+from plotgenre.learning.heads import HeadSettings
+from plotgenre.learning.training import TrainingSettings, fit_head
+
+QUICK = TrainingSettings(max_epochs=6, batch_size=16, learning_rate=0.01, patience=6)
+HEADS = [
+    HeadSettings(kind="linear", combine="noisy_or"),
+    HeadSettings(kind="mlp", batch_norm=True, combine="max"),
+    HeadSettings(kind="attention", attention_dim=8),
+]
+kinds = pytest.mark.parametrize("head", HEADS, ids=lambda head: head.kind)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def same(left, right) -> bool:
+    return left.head.tensors.keys() == right.head.tensors.keys() and all(
+        left.head.tensors[name].tobytes() == right.head.tensors[name].tobytes()
+        for name in left.head.tensors
+    )
+
+
+def curve(fitted) -> list[tuple[float, ...]]:
+    return [
+        (epoch.train_loss, epoch.validation_loss, epoch.macro_average_precision)
+        for epoch in fitted.history.epochs
+    ]
+
+
+def macro_average_precision(fitted, films) -> float:
+    bags, Y = films
+    return average_precision_score(Y, fitted.head.logits(bags))
+
+
+def test_attention_and_max_find_the_one_slice_that_shows_a_genre(needles):
+    train, validation, test = needles(1500, 1), needles(300, 2), needles(500, 3)
+    training = TrainingSettings(max_epochs=15, learning_rate=0.01, patience=15)
+    scores = {
+        name: macro_average_precision(fit_head(*train, validation, head, training), test)
+        for name, head in {
+            "pooled": HeadSettings(kind="mlp", pooling="mean"),
+            "max": HeadSettings(kind="mlp", combine="max"),
+            "noisy_or": HeadSettings(kind="mlp", combine="noisy_or"),
+            "attention": HeadSettings(kind="attention", attention_dim=32),
+        }.items()
+    }
+    best = scores.pop("pooled")
+    assert best < 0.85
+    assert all(score > best + 0.1 for score in scores.values()), scores
+
+
+@kinds
+def test_the_same_seed_gives_the_same_head_and_another_seed_another(head, needles):
+    train, validation = needles(100, 1), needles(50, 2)
+    first = fit_head(*train, validation, head, QUICK)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    again = fit_head(*train, validation, head, QUICK)
+    assert same(first, again)
+    assert curve(first) == curve(again)
+    other = TrainingSettings(max_epochs=6, batch_size=16, learning_rate=0.01, seed=1)
+    assert not same(first, fit_head(*train, validation, head, other))
+
+
+def test_global_generators_are_left_as_they_were(needles):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit_head(*needles(50, 1), needles(20, 2), HeadSettings(), QUICK)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@kinds
+@pytest.mark.parametrize("checkpoint_every", [1, 2])
+def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needles, tmp_path):
+    train, validation = needles(100, 1), needles(50, 2)
+    settings = {"max_epochs": 6, "batch_size": 16, "learning_rate": 0.01}
+    settings |= {"optimizer": "adamw", "learning_rate_schedule": "cosine", "weight_decay": 0.1}
+    settings = TrainingSettings(**settings, checkpoint_every=checkpoint_every)
+    whole = fit_head(*train, validation, head, settings)
+    seen = []
+
+    def kill_twice(scores):
+        seen.append(scores.epoch)
+        if len(seen) in (3, 5):
+            raise KeyboardInterrupt
+
+    def run():
+        return fit_head(
+            *train, validation, head, settings, checkpoints=tmp_path, progress=kill_twice
+        )
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    resumed = run()
+    expected = {1: [1, 2, 3, 4, 5, 6], 2: [1, 2, 3, 3, 4, 5, 6]}
+    assert seen == expected[checkpoint_every]
+    assert same(whole, resumed)
+    assert curve(whole) == curve(resumed)
+    assert same(whole, run())
+    assert seen == expected[checkpoint_every]
+
+
+def test_a_damaged_checkpoint_costs_epochs_but_not_the_result(needles, tmp_path):
+    films = (*needles(100, 1), needles(50, 2), HEADS[0], QUICK)
+    whole = fit_head(*films, checkpoints=tmp_path)
+    newest = tmp_path / "epoch-000006.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-9])
+    seen = []
+    with pytest.warns(UserWarning, match="damaged checkpoint"):
+        again = fit_head(*films, checkpoints=tmp_path, progress=lambda s: seen.append(s.epoch))
+    assert seen == [6]
+    assert same(whole, again)
+
+
+def test_checkpoints_of_other_settings_or_data_are_refused(needles, tmp_path):
+    train, validation = needles(60, 1), needles(20, 2)
+    fit_head(*train, validation, HEADS[0], QUICK, checkpoints=tmp_path)
+    with pytest.raises(InputError, match=r"head\.combine was 'noisy_or' there and is 'max' here"):
+        fit_head(
+            *train,
+            validation,
+            HeadSettings(kind="linear", combine="max"),
+            QUICK,
+            checkpoints=tmp_path,
+        )
+    with pytest.raises(InputError, match=r"\(train\.digest was"):
+        fit_head(*needles(60, 3), validation, HEADS[0], QUICK, checkpoints=tmp_path)
+
+
+@pytest.mark.parametrize("monitor", ["validation_loss", "macro_average_precision"])
+def test_overfitting_stops_early_at_the_best_epoch(monitor, needles):
+    train, validation = needles(40, 1), needles(300, 2)
+    training = TrainingSettings(max_epochs=200, learning_rate=0.01, patience=4, monitor=monitor)
+    fitted = fit_head(*train, validation, HeadSettings(), training)
+    epochs, best = fitted.history.epochs, fitted.history.best_epoch
+    assert len(epochs) == best + 4 < 200
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    losses = [epoch.validation_loss for epoch in epochs]
+    precisions = [epoch.macro_average_precision for epoch in epochs]
+    scores = np.negative(losses) if monitor == "validation_loss" else precisions
+    assert np.argmax(scores) == best - 1
+    # The head that comes back is the best epoch's, so its scores are that epoch's.
+    bags, Y = validation
+    logits = fitted.head.logits(bags).astype(np.float64)
+    loss = np.mean([log_loss(Y[:, g], 1 / (1 + np.exp(-logits[:, g]))) for g in range(4)])
+    assert loss == pytest.approx(losses[best - 1], rel=1e-4)
+    assert average_precision_score(Y, logits) == pytest.approx(precisions[best - 1], rel=1e-4)
+
+
+def test_an_untrained_head_predicts_each_genres_share(needles):
+    bags, Y = needles(400, 1)
+    slow = TrainingSettings(learning_rate=1e-12, max_epochs=1)
+    fitted = fit_head(bags, Y, needles(20, 2), HeadSettings(kind="linear"), slow)
+    shares = Y.mean(axis=0)
+    np.testing.assert_allclose(
+        fitted.head.tensors["output.bias"], np.log(shares / (1 - shares)), rtol=1e-4
+    )
+
+
+def test_genres_without_any_film_are_allowed(needles):
+    bags, Y = needles(60, 1)
+    held_out, held_out_Y = needles(30, 2)
+    empty = np.zeros((60, 1), bool)
+    fitted = fit_head(
+        bags,
+        np.hstack([Y, empty]),
+        (held_out, np.hstack([held_out_Y, empty[:30]])),
+        HeadSettings(),
+        TrainingSettings(max_epochs=2, loss="weighted_bce"),
+    )
+    fitted.head.check()
+    assert fitted.head.n_genres == 5
+    assert all(np.isfinite(scores).all() for scores in curve(fitted))
+
+
+def test_a_last_batch_of_one_film_does_not_break_batch_norm(needles):
+    films, validation = needles(33, 1), needles(20, 2)
+    head = HeadSettings(batch_norm=True, pooling="mean")
+    fit_head(*films, validation, head, QUICK).head.check()
+    with pytest.raises(RecipeError, match="batches of at least two films"):
+        fit_head(*films, validation, head, TrainingSettings(batch_size=1))
+
+
+def test_a_single_film_can_be_learned(needles):
+    film = needles(1, 1)
+    fit_head(*film, needles(20, 2), HeadSettings(), QUICK).head.check()
+
+
+def test_read_only_vectors_are_no_trouble(needles, recwarn):
+    (bags, Y), validation = needles(40, 1), needles(20, 2)
+    bags.vectors.flags.writeable = validation[0].vectors.flags.writeable = False
+    fit_head(bags, Y, validation, HEADS[2], QUICK)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda bags, Y: (bags, Y[:-1]), "train targets must be .* each of 30 films"),
+        (lambda bags, Y: (bags, Y[:, :3]), "train has 3 genres and validation has 4"),
+        (
+            lambda bags, Y: (Bags(bags.vectors[:, :9], bags.offsets), Y),
+            "train has 9 dimensions and validation has 16",
+        ),
+        (
+            lambda bags, Y: (Bags(bags.vectors * np.float32("nan"), bags.offsets), Y),
+            "train film 0 has a slice vector with NaN",
+        ),
+    ],
+)
+def test_films_that_do_not_fit_together_are_refused(change, sentence, needles):
+    with pytest.raises(InputError, match=sentence):
+        fit_head(*change(*needles(30, 1)), needles(20, 2), HeadSettings(), QUICK)
+
+
+def test_validation_without_any_genre_is_refused(needles):
+    bags, Y = needles(20, 2)
+    with pytest.raises(InputError, match="no validation film has any genre"):
+        fit_head(*needles(30, 1), (bags, np.zeros_like(Y)), HeadSettings(), QUICK)
+
+
+def test_a_training_that_diverges_says_so(needles):
+    wild = TrainingSettings(learning_rate=1e30, max_epochs=9)
+    with pytest.raises(RecipeError, match=r"diverged in epoch \d .* learning_rate 1e\+30"):
+        fit_head(*needles(300, 1), needles(20, 2), HeadSettings(), wild)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"loss": "hinge"}, {"patience": 0}, {"learning_rate": 0}, {"seed": -1}, {"epochs": 3}],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ValidationError, match=next(iter(settings))):
+        TrainingSettings(**settings)
+
+
+@pytest.mark.parametrize("missing", ["torch", "sklearn"])
+def test_a_missing_training_library_is_named(missing):
+    code = f"""
+import sys; sys.modules[{missing!r}] = None
+import numpy as np
+from plotgenre.embedding.bags import Bags
+from plotgenre.errors import MissingExtraError
+from plotgenre.learning.training import HeadSettings, TrainingSettings, fit_head
+films = Bags.of_pooled(np.eye(3, dtype=np.float32)), np.eye(3)
+try:
+    fit_head(*films, films, HeadSettings(), TrainingSettings())
+except MissingExtraError as error:
+    assert "plotgenre[train]" in str(error), error
+else:
+    raise AssertionError("trained without {missing}")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_training_loads_no_torch():
+    code = (
+        "import sys; import plotgenre.learning.training;"
+        "assert not {'torch', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
