@@ -13,7 +13,7 @@ from plotgenre import __version__, hub
 from plotgenre.artefact import ENCODER_FOLDER, Artefact, read_artefact, write_artefact
 from plotgenre.branches.semantic import Progress, SemanticBranch, fit_semantic
 from plotgenre.corpus.films import Corpus, targets
-from plotgenre.corpus.genres import choose_genres
+from plotgenre.corpus.genres import apply_merges, choose_genres
 from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import (
@@ -103,10 +103,9 @@ class GenreClassifier:
             If the input makes no sense, no genre has enough films, or a part is missing.
         """
         recipe = self._recipe()
-        corpus = _corpus(plots, genres)
-        seen = corpus.Y.sum(axis=0)
-        chosen = corpus
-        if not _is_matrix(genres):
+        corpus = chosen = _corpus(plots, genres)
+        if not isinstance(genres, np.ndarray):
+            corpus = apply_merges(corpus, recipe.genres.merges)
             chosen = choose_genres(corpus, recipe.genres).corpus
         if validation is None:
             share = max(recipe.split.validation, _LEAST_VALIDATION)
@@ -116,6 +115,7 @@ class GenreClassifier:
             train, held_out = chosen.take(split.train), chosen.take(split.validation)
         else:
             train, held_out = chosen, _like(chosen, validation, recipe)
+        self.history_: History | None
         self.branch_, self.history_ = fit_semantic(
             self._embedder(recipe.encoder),
             (train.plots, train.Y),
@@ -127,8 +127,8 @@ class GenreClassifier:
         P = sigmoid(self.branch_.logits(held_out.plots))
         self.thresholds_ = tune_thresholds(P, held_out.Y, recipe.thresholds)
         self.classes_ = np.array(chosen.genres, dtype=object)
-        self.train_films_ = dict(zip(corpus.genres, map(int, seen), strict=True))
-        self._names = not _is_matrix(genres)
+        self.train_films_ = films_per_genre(corpus)
+        self._names = not isinstance(genres, np.ndarray)
         return self
 
     # -------------------------------------------------------------- predict
@@ -173,7 +173,7 @@ class GenreClassifier:
         """Micro-F1 over all films and genres."""
         corpus = _corpus(plots, genres)
         D = decide(self.predict_proba(corpus.plots), self.thresholds_)
-        Y = corpus.Y if _is_matrix(genres) else corpus.with_genres(self.classes_).Y
+        Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))
 
     def _above(self, P: Probabilities) -> list[dict[str, float]]:
@@ -336,11 +336,13 @@ class GenreClassifier:
 
 def sigmoid(logits: npt.NDArray[np.float32]) -> Probabilities:
     """Probabilities of logits, without overflow at either end; same shape."""
-    return (np.tanh(logits * np.float32(0.5)) + np.float32(1)) * np.float32(0.5)
+    halved: Probabilities = np.tanh(logits * np.float32(0.5))
+    return (halved + np.float32(1)) * np.float32(0.5)
 
 
-def _is_matrix(genres: Genres) -> bool:
-    return isinstance(genres, np.ndarray) and genres.ndim == 2
+def films_per_genre(corpus: Corpus) -> dict[str, int]:
+    """How many films each genre of a corpus has."""
+    return dict(zip(corpus.genres, corpus.Y.sum(axis=0).tolist(), strict=True))
 
 
 def _checked_plots(plots: Sequence[str]) -> list[str]:
@@ -355,19 +357,21 @@ def _checked_plots(plots: Sequence[str]) -> list[str]:
 
 def _corpus(plots: Sequence[str], genres: Genres) -> Corpus:
     listed = _checked_plots(plots)
-    if not _is_matrix(genres):
+    if not isinstance(genres, np.ndarray):
         return Corpus.from_lists(listed, genres)
-    Y = np.asarray(genres)
-    if not np.isin(Y, (0, 1)).all():
-        raise InputError("the matrix of genres must hold only 0 and 1")
-    names = tuple(f"genre_{j}" for j in range(Y.shape[1]))
-    return Corpus(listed, names, Y.astype(np.bool_), [str(i + 1) for i in range(len(listed))])
+    if genres.ndim != 2 or not np.isin(genres, (0, 1)).all():
+        raise InputError(
+            "an array of genres must be targets of shape (n, g) with 0 and 1; "
+            "for names give a list of lists"
+        )
+    names = tuple(f"genre_{j}" for j in range(genres.shape[1]))
+    return Corpus(listed, names, genres.astype(np.bool_), [str(i + 1) for i in range(len(listed))])
 
 
 def _like(train: Corpus, validation: tuple[Sequence[str], Genres], recipe: Recipe) -> Corpus:
     """The validation films with train's genres; names that train lacks count for nothing."""
     plots, genres = _checked_plots(validation[0]), validation[1]
-    if _is_matrix(genres):
+    if isinstance(genres, np.ndarray):
         return _corpus(plots, genres)
     kept_name = {alias: name for name, aliases in recipe.genres.merges.items() for alias in aliases}
     lists = [[kept_name.get(genre, genre) for genre in names] for names in genres]

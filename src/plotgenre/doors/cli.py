@@ -1,0 +1,264 @@
+"""The command line: parses, calls, presents. Everything heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plotgenre.errors import PlotgenreError, RecipeError
+
+if TYPE_CHECKING:
+    from plotgenre.corpus import Corpus
+    from plotgenre.recipe import Recipe
+
+app = typer.Typer(
+    name="plotgenre",
+    help="Reads film plots and says which genres they belong to.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is JSONL on stdin.")]
+PlotColumn = Annotated[str, typer.Option(help="Column of the plot.")]
+GenresColumn = Annotated[str, typer.Option(help="Column of the genres.")]
+Separator = Annotated[str | None, typer.Option(help="What separates genres in a text column.")]
+Format = Annotated[
+    str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
+]
+GenresFile = Annotated[
+    Path | None, typer.Option(help="Names of one-hot columns, one a line.", exists=True)
+]
+StoreFolder = Annotated[
+    Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")]
+
+
+@app.command()
+def inspect(
+    corpus: Paths,
+    format: Format = "auto",
+    plot_column: PlotColumn = "plot",
+    genres_column: GenresColumn = "genres",
+    separator: Separator = None,
+    genres_file: GenresFile = None,
+    json: JsonFile = None,
+) -> None:
+    """What a corpus is like: films, genres, imbalance, lengths, duplicates."""
+    from plotgenre.corpus.health import examine
+    from plotgenre.doors import screen
+
+    columns = _columns(plot_column, genres_column, separator)
+    health = examine(_read(corpus, format, columns, genres_file))
+    screen.show_health(health)
+    _write_json(json, health.as_dict())
+
+
+@app.command()
+def train(
+    corpus: Paths,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    recipe: Annotated[str | None, typer.Option(help="Name of a recipe, or a TOML file.")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option(help="Change a setting, as head.kind=linear.")
+    ] = None,
+    validation: Annotated[str | None, typer.Option(help="Films to tune on.")] = None,
+    test: Annotated[str | None, typer.Option(help="Films to score on.")] = None,
+    merges: Annotated[Path | None, typer.Option(help="TOML map of genres to merge.")] = None,
+    bundle_encoder: Annotated[
+        bool, typer.Option("--bundle-encoder", help="Put the encoder into the model's folder.")
+    ] = False,
+    format: Format = "auto",
+    plot_column: PlotColumn = "plot",
+    genres_column: GenresColumn = "genres",
+    separator: Separator = None,
+    genres_file: GenresFile = None,
+    store: StoreFolder = None,
+) -> None:
+    """Fit a model on films with genres, tune it, score it, and write it down.
+
+    After an interrupt, the same command goes on where it stopped.
+    """
+    from plotgenre.doors import screen
+    from plotgenre.experiment import run_experiment
+
+    columns = _columns(plot_column, genres_column, separator)
+    settings = _recipe(recipe, set or [], merges)
+
+    def read(one: str | None) -> Corpus | None:
+        return None if one is None else _read([one], format, columns, genres_file)
+
+    films = _read(corpus, format, columns, genres_file)
+    held_out = {"validation": read(validation), "test": read(test)}
+    with screen.progress() as progress:
+        experiment = run_experiment(
+            settings,
+            films,
+            output,
+            **held_out,
+            store=store or default_store(),
+            bundle_encoder=bundle_encoder,
+            progress=progress,
+        )
+    screen.show_experiment(experiment)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Model folder or Hub id.")],
+    corpus: Paths,
+    encoder: Annotated[
+        str | None, typer.Option(help="Exported folder of the model's encoder.")
+    ] = None,
+    format: Format = "auto",
+    plot_column: PlotColumn = "plot",
+    genres_column: GenresColumn = "genres",
+    separator: Separator = None,
+    genres_file: GenresFile = None,
+    store: StoreFolder = None,
+    json: JsonFile = None,
+) -> None:
+    """Score a model on films with genres, with 95 % intervals."""
+    from plotgenre.doors import screen
+    from plotgenre.experiment import evaluate_classifier
+
+    columns = _columns(plot_column, genres_column, separator)
+    films = _read(corpus, format, columns, genres_file)
+    classifier = _load(model, encoder, store or default_store())
+    with screen.progress() as progress:
+        evaluation = evaluate_classifier(classifier, films, progress)
+    screen.show_evaluation(evaluation)
+    _write_json(json, evaluation.as_dict())
+
+
+@app.command()
+def tag(
+    plot: Annotated[
+        str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
+    ] = "-",
+    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")] = "",
+    encoder: Annotated[
+        str | None, typer.Option(help="Exported folder of the model's encoder.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
+    ] = "auto",
+    format: Format = "auto",
+    plot_column: PlotColumn = "plot",
+) -> None:
+    """Genres of a plot, or of every plot in a file."""
+    from plotgenre.doors import screen, tagging
+
+    if not model:
+        raise typer.BadParameter("name the model to tag with", param_hint="--model")
+    tagging.check_output(output)
+    films = tagging.read_films(plot, format, plot_column)
+    classifier = _load(model, encoder, None)
+    with screen.progress() as progress:
+        tags = classifier.tag_many(films.plots, progress)
+    tagging.write_tags(films, tags, output)
+
+
+@app.command("export-encoder")
+def export_encoder(
+    name: Annotated[str, typer.Argument(help="Hub id, folder, or all-MiniLM-L6-v2.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the encoder.")],
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
+    pooling: Annotated[str, typer.Option(help="model, mean, max, cls or last.")] = "model",
+    prompt: Annotated[str, typer.Option(help="Text put before every slice.")] = "",
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens that it reads.")] = None,
+) -> None:
+    """Write a sentence-transformers model as a folder that runs without torch."""
+    from plotgenre.embedding.encoders.export import export_encoder as export
+    from plotgenre.recipe import Recipe
+
+    given = {
+        "encoder.name": name,
+        "encoder.revision": revision,
+        "encoder.pooling": pooling,
+        "encoder.prompt": prompt,
+        "encoder.max_tokens": max_tokens,
+    }
+    card = export(Recipe().with_settings(given).encoder, folder).card
+    typer.echo(
+        f"{folder}: {card.name}, {card.dimension} dimensions, {card.max_tokens} tokens, "
+        f"runs in {card.precision} here"
+    )
+
+
+def default_store() -> Path:
+    """Where encoded slices are kept unless said otherwise: the user's cache folder."""
+    import os
+
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "plotgenre" / "store"
+
+
+def main() -> None:
+    """Run the command line: errors are one sentence on standard error and exit status 2."""
+    try:
+        app()
+    except PlotgenreError as error:
+        print(f"plotgenre: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("plotgenre: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of the pipe, such as head, has had enough.
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+def _columns(plot: str, genres: str, separator: str | None) -> Any:
+    from plotgenre.corpus.readers import Columns
+
+    return Columns(plot=plot, genres=genres, separator=separator)
+
+
+def _read(paths: list[str], format: str, columns: Any, genres_file: Path | None) -> Corpus:
+    from plotgenre.corpus import read_corpus
+
+    source: Any = paths[0] if len(paths) == 1 else paths
+    chosen: Any = format
+    return read_corpus(source, chosen, columns=columns, genres_file=genres_file)
+
+
+def _recipe(source: str | None, assignments: list[str], merges: Path | None) -> Recipe:
+    import tomllib
+
+    from plotgenre.corpus.genres import read_merges
+    from plotgenre.recipe import Recipe
+
+    recipe = Recipe() if source is None else Recipe.load(source)
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {assignment!r}: expected PART.NAME=VALUE")
+        try:
+            settings[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[name.strip()] = value.strip()
+    if merges is not None:
+        settings["genres.merges"] = read_merges(merges)
+    return recipe.with_settings(settings)
+
+
+def _load(model: str, encoder: str | None, store: Path | None) -> Any:
+    from plotgenre.classifier import GenreClassifier
+    from plotgenre.embedding.encoders import EncoderSettings
+
+    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
+    return GenreClassifier.from_pretrained(model, encoder=settings, store=store)
+
+
+def _write_json(path: Path | None, figures: dict[str, Any]) -> None:
+    if path is not None:
+        import json
+
+        path.write_text(json.dumps(figures, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,167 @@
+"""The terminal: tables of figures, and progress on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from plotgenre.branches.semantic import Progress as Listeners
+
+if TYPE_CHECKING:
+    from plotgenre.corpus import Corpus
+    from plotgenre.corpus.health import CorpusHealth
+    from plotgenre.embedding.embedder import EmbeddingProgress
+    from plotgenre.evaluation.evaluation import Evaluation
+    from plotgenre.experiment import Experiment
+    from plotgenre.learning.history import EpochScores
+
+_SHOWN_GENRES = 12
+_BAR_WIDTH = 24
+
+
+@contextmanager
+def progress() -> Iterator[Listeners]:
+    """Bars for embedding and epochs on standard error; plain lines where that is no terminal."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        yield Listeners(_EmbeddingBar(bars, console), _EpochLine(console))
+
+
+class _EmbeddingBar:
+    def __init__(self, bars: Progress, console: Console) -> None:
+        self.bars, self.console = bars, console
+        self.shown_at = 0.0
+
+    def __call__(self, progress: EmbeddingProgress) -> None:
+        note = f"{progress.slices_per_second:,.0f} slices/s"
+        if self.console.is_terminal:
+            if not self.bars.tasks or self.bars.tasks[-1].finished:
+                self.bars.add_task("encoding", total=progress.total, note=note)
+            self.bars.update(self.bars.tasks[-1].id, completed=progress.done, note=note)
+        elif progress.done == progress.total or progress.seconds - self.shown_at >= 10:
+            self.shown_at = progress.seconds
+            left = (progress.total - progress.done) / max(progress.slices_per_second, 1e-9)
+            print(
+                f"encoding {progress.done:,}/{progress.total:,} {note}, {left:,.0f} s left",
+                file=sys.stderr,
+            )
+
+
+class _EpochLine:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def __call__(self, scores: EpochScores) -> None:
+        self.console.print(
+            f"epoch {scores.epoch:3d}  loss {scores.train_loss:.4f}  "
+            f"validation loss {scores.validation_loss:.4f}  "
+            f"macro average precision {scores.macro_average_precision:.3f}  "
+            f"{scores.seconds:.1f} s",
+            highlight=False,
+        )
+
+
+def show_health(health: CorpusHealth) -> None:
+    """Figures of a corpus, and its commonest genres."""
+    words = health.plot_words
+    figures = {
+        "films": f"{health.films:,}",
+        "genres": f"{health.genres:,}",
+        "films without a genre": f"{health.films_without_genre:,}",
+        "genres per film (cardinality)": f"{health.label_cardinality:.2f}",
+        "density": f"{health.label_density:.4f}",
+        "imbalance (MeanIR)": f"{health.mean_ir:,.1f}",
+        "SCUMBLE": f"{health.scumble:.3f}",
+        "words per plot": (
+            f"mean {words.mean:,.0f}, median {words.median:,.0f}, 90 % below {words.p90:,.0f}, "
+            f"longest {words.max:,}"
+        ),
+        "plots under 20 words": f"{health.short_plots:,}",
+        "duplicate plots": f"{health.duplicate_films:,}",
+    }
+    table = Table("", "value", title="Corpus")
+    for name, value in figures.items():
+        table.add_row(name, value)
+    genres = Table("genre", "films", "IRLbl", title="Commonest genres")
+    for genre, films in list(health.films_per_genre.items())[:_SHOWN_GENRES]:
+        genres.add_row(Text(genre), f"{films:,}", f"{health.irlbl[genre]:,.1f}")
+    console = Console()
+    console.print(table)
+    console.print(genres)
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """Headline metrics with intervals, then genres by frequency in train."""
+    table = Table(
+        "metric",
+        "value",
+        "95 % interval",
+        title=f"{evaluation.films:,} films, {evaluation.genres_with_support} genres with a film",
+    )
+    for row in evaluation.summary_rows():
+        table.add_row(*row)
+    buckets = Table(
+        "train films", "genres", "macro-F1", "macro average precision", title="By frequency"
+    )
+    for name, bucket in evaluation.buckets.items():
+        buckets.add_row(
+            name,
+            f"{bucket.genres_with_support}",
+            f"{bucket.macro_f1.value:.3f}",
+            f"{bucket.macro_average_precision.value:.3f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(buckets)
+
+
+def show_experiment(experiment: Experiment) -> None:
+    """What was learned from how many films, what was left out, and the scores."""
+    console, chosen = Console(), experiment.chosen
+    films = f"{len(chosen.corpus):,} train films, {len(chosen.corpus.genres)} genres"
+    console.print(films, highlight=False)
+    if chosen.left_out:
+        names = sorted(chosen.left_out, key=lambda name: -chosen.left_out[name])
+        console.print(
+            f"left out as too rare: {len(names)} genres, {', '.join(names[:_SHOWN_GENRES])}"
+            f"{' …' if len(names) > _SHOWN_GENRES else ''}",
+            highlight=False,
+            markup=False,
+        )
+    if chosen.without_genre:
+        what = "dropped" if chosen.dropped else "kept"
+        console.print(f"films left without a genre: {chosen.without_genre:,}, {what}")
+    if experiment.evaluation is not None:
+        show_evaluation(experiment.evaluation)
+    console.print(f"model: {experiment.folder / 'model'}", highlight=False, markup=False)
+
+
+def show_tags(films: Corpus, tags: list[dict[str, float]]) -> None:
+    """Each film's genres with bars of probability."""
+    table = Table("film", "genre", "probability", "")
+    for i, genres in enumerate(tags):
+        film = films[i]
+        name = film.title or (film.id if len(films) > 1 else "")
+        rows: list[tuple[str, float | None]] = [*genres.items()]
+        rows = rows or [("no genre above its threshold", None)]
+        for j, (genre, p) in enumerate(rows):
+            shown = "" if p is None else f"{p:.3f}"
+            bar = "█" * round((p or 0) * _BAR_WIDTH)
+            table.add_row(Text(name if j == 0 else ""), Text(genre), shown, bar)
+    Console().print(table)

@@ -1,0 +1,82 @@
+"""The tag command's two ends: where plots come from, and how their genres are written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from io import BufferedReader
+from pathlib import Path
+
+from plotgenre.corpus import Corpus, read_corpus
+from plotgenre.corpus.readers import Columns
+from plotgenre.doors import screen
+from plotgenre.errors import CorpusError, InputError
+
+_OUTPUTS = ("auto", "table", "jsonl", "csv")
+# A file name longer than this no system allows, so a text of that length is a plot.
+_LONGEST_NAME = 255
+
+
+def check_output(output: str) -> None:
+    """Refuse an unknown output format before anything slow begins."""
+    if output not in _OUTPUTS:
+        raise InputError(f"unknown output format {output!r}; expected one of {', '.join(_OUTPUTS)}")
+
+
+def read_films(plot: str, format: str, plot_column: str) -> Corpus:
+    """Films to tag: one plot given as text, a file of them, or standard input.
+
+    Standard input is JSON lines if its first character is ``{``, else one plot as it stands.
+
+    Raises
+    ------
+    CorpusError
+        If there is nothing to tag or the file cannot be read.
+    """
+    columns = Columns(plot=plot_column)
+    if plot == "-":
+        return _read_standard_input(columns)
+    if len(plot) <= _LONGEST_NAME and Path(plot).exists():
+        chosen: object = format
+        return read_corpus(plot, chosen, columns=columns, labelled=False)  # type: ignore[arg-type]
+    if " " not in plot.strip() and Path(plot).suffix:
+        raise CorpusError(f"no file {plot}; expected a file of plots, or a plot as text")
+    return _one_plot(plot)
+
+
+def write_tags(films: Corpus, tags: list[dict[str, float]], output: str) -> None:
+    """Write to standard output: a table on a terminal, JSON lines into a pipe, or as asked."""
+    if output == "auto":
+        output = "table" if sys.stdout.isatty() else "jsonl"
+    if output == "table":
+        screen.show_tags(films, tags)
+    elif output == "jsonl":
+        for name, genres in zip(films.ids, tags, strict=True):
+            rounded = {genre: round(p, 6) for genre, p in genres.items()}
+            print(json.dumps({"id": name, "genres": rounded}, ensure_ascii=False))
+    else:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["id", "genres", "probabilities"])
+        for name, genres in zip(films.ids, tags, strict=True):
+            shown = "|".join(f"{p:.6f}" for p in genres.values())
+            writer.writerow([name, "|".join(genres), shown])
+
+
+def _read_standard_input(columns: Columns) -> Corpus:
+    if sys.stdin.isatty():
+        raise CorpusError("nothing to tag; give a plot, a file, or plots on standard input")
+    stream = sys.stdin.buffer
+    head = stream.peek(64) if isinstance(stream, BufferedReader) else b""
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+        return read_corpus("-", columns=columns, labelled=False)
+    try:
+        return _one_plot(stream.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as broken:
+        raise CorpusError(f"standard input is not UTF-8 text: {broken}") from None
+
+
+def _one_plot(text: str) -> Corpus:
+    if not text.strip():
+        raise CorpusError("the plot is empty; expected a text")
+    return Corpus.from_lists([text], [[]])

@@ -1,0 +1,146 @@
+"""An experiment: corpus and recipe in; model, evaluation and history out, in one folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from plotgenre.branches.semantic import Progress
+from plotgenre.classifier import GenreClassifier
+from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
+from plotgenre.corpus.splits import stratified_split
+from plotgenre.errors import CorpusError
+from plotgenre.evaluation.evaluation import Evaluation, evaluate
+from plotgenre.evaluation.history_chart import draw_history
+from plotgenre.evaluation.model_card import model_card
+from plotgenre.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What an experiment came to.
+
+    Parameters
+    ----------
+    classifier
+        The fitted model.
+    evaluation
+        Its scores on the test films; ``None`` where there are none.
+    chosen
+        The train films and genres after the recipe's minimum and merges.
+    folder
+        Holds ``model/``, ``recipe.toml``, ``history.json``, ``history.png``.
+    """
+
+    classifier: GenreClassifier
+    evaluation: Evaluation | None
+    chosen: ChosenGenres
+    folder: Path
+
+
+def run_experiment(
+    recipe: Recipe,
+    train: Corpus,
+    folder: str | Path,
+    *,
+    validation: Corpus | None = None,
+    test: Corpus | None = None,
+    store: str | Path | None = None,
+    bundle_encoder: bool = False,
+    progress: Progress | None = None,
+) -> Experiment:
+    """Fit on train, tune on validation, score on test, and write all of it down.
+
+    Run again on the same folder after an interrupt, it goes on where it stopped.
+
+    Parameters
+    ----------
+    recipe
+        All settings.
+    train
+        All films, if no validation is given: validation and test are then split off.
+    folder
+        Where the results go.
+    validation, test
+        Films of a given split; without ``test``, but with ``validation``, nothing is scored.
+    store
+        Folder where vectors of slices are kept.
+    bundle_encoder
+        Put the encoder into the model's folder.
+    progress
+        Whom to tell how far it is.
+    """
+    folder = Path(folder)
+    if validation is None:
+        train, validation, test = _split(train, recipe, test)
+    chosen = choose_genres(train, recipe.genres)
+    classifier = GenreClassifier(recipe, store)
+    classifier.fit(
+        train.plots,
+        train.genre_lists(),
+        validation=(validation.plots, validation.genre_lists()),
+        checkpoints=folder / "checkpoints",
+        progress=progress,
+    )
+    evaluation = None if test is None else evaluate_classifier(classifier, test, progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe.save(folder / "recipe.toml")
+    history = classifier.history_
+    assert history is not None
+    (folder / "history.json").write_text(json.dumps(history.as_dict(), indent=2))
+    draw_history(history.as_dict(), folder / "history.png")
+    classifier.save(
+        folder / "model",
+        evaluation=None if evaluation is None else evaluation.as_dict(),
+        card=model_card(recipe.as_dict(), classifier.train_films_, evaluation),
+        bundle_encoder=bundle_encoder,
+    )
+    return Experiment(classifier, evaluation, chosen, folder)
+
+
+def evaluate_classifier(
+    classifier: GenreClassifier, test: Corpus, progress: Progress | None = None
+) -> Evaluation:
+    """Score a model over every genre that its train films had.
+
+    A genre that the model left out as too rare counts all the same, with probability 0, so that
+    leaving genres out does not pay.
+
+    Raises
+    ------
+    CorpusError
+        If no test film has a genre that train had.
+    """
+    recipe = classifier.recipe if isinstance(classifier.recipe, Recipe) else Recipe()
+    vocabulary = list(classifier.train_films_)
+    test = apply_merges(test, recipe.genres.merges).with_genres(vocabulary)
+    if not test.Y.any():
+        raise CorpusError(
+            f"none of the {len(test)} films has a genre that the model knows, such as "
+            f"{', '.join(vocabulary[:3])}"
+        )
+    column_of = {genre: j for j, genre in enumerate(vocabulary)}
+    known = [column_of[genre] for genre in classifier.classes_]
+    P = np.zeros(test.Y.shape, dtype=np.float32)
+    P[:, known] = classifier.predict_proba(test.plots, progress)
+    thresholds = np.ones(len(vocabulary), dtype=np.float32)
+    thresholds[known] = classifier.thresholds_
+    counts = np.array(list(classifier.train_films_.values()))
+    return evaluate(P, test.Y, thresholds, vocabulary, counts)
+
+
+def _split(
+    corpus: Corpus, recipe: Recipe, test: Corpus | None
+) -> tuple[Corpus, Corpus, Corpus | None]:
+    split = stratified_split(corpus, recipe.split)
+    if not len(split.validation):
+        raise CorpusError("split.validation is 0; give validation films or a share for them")
+    if test is None and len(split.test):
+        test = corpus.take(split.test)
+        return corpus.take(split.train), corpus.take(split.validation), test
+    rest = np.concatenate([split.train, split.test])
+    return corpus.take(np.sort(rest)), corpus.take(split.validation), test
