@@ -30,6 +30,8 @@ FORMAT = 1
 CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER = "config.json", "head.safetensors", "encoder"
 EVALUATION_FILE, CARD_FILE = "evaluation.json", "README.md"
 
+_FILES = {CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER, EVALUATION_FILE, CARD_FILE}
+
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -79,12 +81,21 @@ def write_artefact(folder: Path, artefact: Artefact) -> None:
     Raises
     ------
     ArtefactError
-        If something else than a model stands there.
+        If something else than a model stands there, or the place cannot be written to.
     """
     folder = folder.absolute()
-    if folder.exists() and not _may_replace(folder):
-        raise ArtefactError(f"{folder} exists and is not a plotgenre model; choose another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if folder.exists() and not _may_replace(folder):
+            raise ArtefactError(
+                f"{folder} exists and is not a plotgenre model; choose another folder"
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _write_beside(folder, artefact)
+    except OSError as refused:
+        raise ArtefactError(f"cannot write the model {folder}: {refused}") from refused
+
+
+def _write_beside(folder: Path, artefact: Artefact) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
         unfinished = Path(room) / "new"
         unfinished.mkdir()
@@ -97,9 +108,19 @@ def write_artefact(folder: Path, artefact: Artefact) -> None:
             _write(unfinished / CARD_FILE, artefact.card.encode())
         if artefact.write_encoder is not None:
             artefact.write_encoder(unfinished / ENCODER_FOLDER)
+        _put_in_place(unfinished, folder, Path(room) / "old")
+
+
+def _put_in_place(new: Path, folder: Path, old: Path) -> None:
+    try:
         if folder.exists():
-            folder.rename(Path(room) / "old")
-        unfinished.rename(folder)
+            folder.rename(old)
+        new.rename(folder)
+    except BaseException:
+        # The older model would otherwise vanish with the room that it was moved to.
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -115,13 +136,7 @@ def read_artefact(folder: Path) -> Artefact:
         raise ArtefactError(f"no model folder at {folder}")
     config = _read_config(folder / CONFIG_FILE)
     genres, thresholds = tuple(config["genres"]), config["thresholds"]
-    if len(set(genres)) != len(genres) or set(thresholds) != set(genres):
-        odd = sorted(set(thresholds) ^ set(genres))
-        raise ArtefactError(
-            f"{folder / CONFIG_FILE}: thresholds and genres do not match, see {odd[:3]}"
-        )
-    if not all(isinstance(t, float | int) and 0 <= t <= 1 for t in thresholds.values()):
-        raise ArtefactError(f"{folder / CONFIG_FILE}: a threshold is not a number from 0 to 1")
+    _refuse_contradictions(folder / CONFIG_FILE, genres, config)
     return Artefact(
         version=config["plotgenre"],
         genres=genres,
@@ -131,6 +146,26 @@ def read_artefact(folder: Path) -> Artefact:
         encoder=config["encoder"],
         tensors=_read_head(folder / HEAD_FILE, config["head_sha256"]),
     )
+
+
+def _refuse_contradictions(
+    path: Path, genres: tuple[str, ...], config: Mapping[str, Any]
+) -> None:
+    thresholds, train_films = config["thresholds"], config["train_films"]
+    if not genres or len(set(genres)) != len(genres):
+        raise ArtefactError(f"{path}: there is no genre, or one stands twice")
+    if odd := sorted(set(thresholds) ^ set(genres)):
+        raise ArtefactError(f"{path}: thresholds and genres do not match, see {odd[:3]}")
+    if not all(_is_number(t) and 0 <= t <= 1 for t in thresholds.values()):
+        raise ArtefactError(f"{path}: a threshold is not a number from 0 to 1")
+    if odd := sorted(set(genres) - set(train_films)):
+        raise ArtefactError(f"{path}: train_films lacks the genres {odd[:3]}")
+    if not all(_is_number(count) and count >= 0 for count in train_films.values()):
+        raise ArtefactError(f"{path}: a number of train films is not a number from 0")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def _config(artefact: Artefact, head: bytes) -> dict[str, Any]:
@@ -182,11 +217,14 @@ def _read_head(path: Path, sha256: str) -> Tensors:
         data = path.read_bytes()
     except FileNotFoundError:
         raise ArtefactError(f"{path.parent} is not a whole model: it lacks {path.name}") from None
+    except OSError as broken:
+        raise ArtefactError(f"{path} cannot be read: {broken.strerror}") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ArtefactError(f"{path} is damaged: its SHA-256 is not the one in {CONFIG_FILE}")
     try:
         tensors: Tensors = load_tensors(data)
-    except SafetensorError as broken:
+    # A type of number that numpy lacks, such as bfloat16, is a KeyError or TypeError.
+    except (SafetensorError, KeyError, TypeError) as broken:
         raise ArtefactError(f"{path} is damaged: {broken}") from None
     return tensors
 
@@ -194,7 +232,9 @@ def _read_head(path: Path, sha256: str) -> Tensors:
 def _may_replace(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    return not any(folder.iterdir()) or (folder / HEAD_FILE).exists()
+    found = {entry.name for entry in folder.iterdir()}
+    # Whatever else someone keeps in there would be deleted with the older model.
+    return not found or (HEAD_FILE in found and found <= _FILES)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -27,7 +27,7 @@ from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.heads import Head
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide, tune_thresholds
-from plotgenre.recipe import Recipe
+from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 
 Genres = Sequence[Iterable[str]] | npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
@@ -44,7 +44,8 @@ class GenreClassifier:
     Parameters
     ----------
     recipe
-        All settings: a :class:`Recipe`, the name of one, or the path of a TOML file.
+        All settings: a :class:`Recipe`, the name of one, or the path of a TOML file; by default
+        the recipe ``mixed``.
     store
         Folder where vectors of slices are kept, so that each is encoded once; ``None`` keeps none.
 
@@ -58,6 +59,8 @@ class GenreClassifier:
         What turns plots into logits.
     train_films_
         Films in train of every genre seen, those left out for being too rare included.
+    recipe_
+        The settings that it was fitted with.
     history_
         How training went; ``None`` for a loaded model.
     """
@@ -102,7 +105,7 @@ class GenreClassifier:
         InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
             If the input makes no sense, no genre has enough films, or a part is missing.
         """
-        recipe = self._recipe()
+        recipe = self.settings()
         corpus = chosen = _corpus(plots, genres)
         if not isinstance(genres, np.ndarray):
             corpus = apply_merges(corpus, recipe.genres.merges)
@@ -114,21 +117,24 @@ class GenreClassifier:
             )
             train, held_out = chosen.take(split.train), chosen.take(split.validation)
         else:
+            if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
+                raise InputError("genres of train and validation must both be names, or both 0/1")
             train, held_out = chosen, _like(chosen, validation, recipe)
-        self.history_: History | None
-        self.branch_, self.history_ = fit_semantic(
-            self._embedder(recipe.encoder),
+        branch, history = fit_semantic(
+            self._embedder(recipe.encoder, recipe),
             (train.plots, train.Y),
             (held_out.plots, held_out.Y),
             (recipe.head, recipe.training),
             checkpoints=checkpoints,
             progress=progress,
         )
-        P = sigmoid(self.branch_.logits(held_out.plots))
+        P = sigmoid(branch.logits(held_out.plots))
         self.thresholds_ = tune_thresholds(P, held_out.Y, recipe.thresholds)
         self.classes_ = np.array(chosen.genres, dtype=object)
         self.train_films_ = films_per_genre(corpus)
-        self._names = not isinstance(genres, np.ndarray)
+        self.recipe_, self.branch_ = recipe, branch
+        self.history_: History | None = history
+        self._encoder, self._names = recipe.encoder, not isinstance(genres, np.ndarray)
         return self
 
     # -------------------------------------------------------------- predict
@@ -152,7 +158,8 @@ class GenreClassifier:
     def predict(self, plots: Sequence[str]) -> list[list[str]] | npt.NDArray[np.int64]:
         """The genres at or above their thresholds: lists of names, best first.
 
-        A classifier that was fitted on a matrix answers with one, shape (n, g), 0 and 1.
+        A classifier that was fitted on a matrix answers with one, shape (n, g), 0 and 1; once
+        saved and loaded, it names its genres too.
         """
         P = self.predict_proba(plots)
         if not self._names:
@@ -174,6 +181,8 @@ class GenreClassifier:
         corpus = _corpus(plots, genres)
         D = decide(self.predict_proba(corpus.plots), self.thresholds_)
         Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
+        if Y.shape != D.shape:
+            raise InputError(f"targets have {Y.shape[1]} genres, the classifier {D.shape[1]}")
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))
 
     def _above(self, P: Probabilities) -> list[dict[str, float]]:
@@ -207,13 +216,14 @@ class GenreClassifier:
         """
         branch = self._fitted()
         genres = tuple(str(genre) for genre in self.classes_)
-        settings = self._recipe().encoder
+        # How the encoder was loaded: the recipe's own may be out of reach by now.
+        settings = self._encoder
         artefact = Artefact(
             version=__version__,
             genres=genres,
             thresholds=dict(zip(genres, map(float, self.thresholds_), strict=True)),
             train_films=self.train_films_,
-            recipe=self._recipe().as_dict(),
+            recipe=self.recipe_.as_dict(),
             encoder=dict(branch.embedder.encoder.card.as_dict()),
             tensors=branch.tensors(),
             evaluation=evaluation,
@@ -255,7 +265,7 @@ class GenreClassifier:
         if encoder is None and (folder / ENCODER_FOLDER).is_dir():
             settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
         model = cls(recipe, store)
-        embedder = model._embedder(settings)
+        embedder = model._embedder(settings, recipe)
         _refuse_other_encoder(artefact.encoder, embedder.encoder.card.as_dict(), folder)
         head = Head(
             recipe.head, embedder.encoder.card.dimension, len(artefact.genres), artefact.tensors
@@ -265,8 +275,8 @@ class GenreClassifier:
         model.classes_ = np.array(artefact.genres, dtype=object)
         model.thresholds_ = np.array(list(artefact.thresholds.values()), dtype=np.float32)
         model.train_films_ = artefact.train_films
-        model.history_ = None
-        model._names = True
+        model.recipe_, model.history_ = recipe, None
+        model._encoder, model._names = settings, True
         return model
 
     def save_pretrained(self, folder: str | Path, **options: Any) -> None:
@@ -286,6 +296,12 @@ class GenreClassifier:
 
     # --------------------------------------------- scikit-learn's conventions
 
+    def settings(self) -> Recipe:
+        """All settings: the recipe itself, or the one that its name or path stands for."""
+        if self.recipe is None:
+            return Recipe.load(DEFAULT_RECIPE)
+        return self.recipe if isinstance(self.recipe, Recipe) else Recipe.load(self.recipe)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"recipe": self.recipe, "store": self.store}
@@ -299,7 +315,7 @@ class GenreClassifier:
             setattr(self, name, params[name])
         if settings:
             dotted = {name.replace("__", "."): value for name, value in settings.items()}
-            self.recipe = self._recipe().with_settings(dotted)
+            self.recipe = self.settings().with_settings(dotted)
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -317,15 +333,10 @@ class GenreClassifier:
 
     # -------------------------------------------------------------- private
 
-    def _recipe(self) -> Recipe:
-        if self.recipe is None:
-            return Recipe()
-        return self.recipe if isinstance(self.recipe, Recipe) else Recipe.load(self.recipe)
-
-    def _embedder(self, settings: EncoderSettings) -> Embedder:
+    def _embedder(self, settings: EncoderSettings, recipe: Recipe) -> Embedder:
         encoder = load_encoder(settings)
         store = None if self.store is None else Store(Path(self.store), encoder.card)
-        return Embedder(self._recipe().slicing, encoder, store)
+        return Embedder(recipe.slicing, encoder, store)
 
     def _fitted(self) -> SemanticBranch:
         branch: SemanticBranch | None = getattr(self, "branch_", None)
@@ -348,17 +359,47 @@ def films_per_genre(corpus: Corpus) -> dict[str, int]:
 def _checked_plots(plots: Sequence[str]) -> list[str]:
     if isinstance(plots, str):
         raise InputError("expected a list of plots, got one text; use tag(plot) for a single plot")
-    listed = list(plots)
+    listed = list(_each(plots, "plots"))
     for i, plot in enumerate(listed):
-        if not isinstance(plot, str) or not plot.strip():
+        if not isinstance(plot, str) or not plot.strip() or not _is_unicode(plot):
             raise InputError(f"plot {i} (counting from 0) is {plot!r}; expected a text")
     return listed
+
+
+def _checked_names(genres: Sequence[Iterable[str]]) -> list[list[str]]:
+    if isinstance(genres, str):
+        raise InputError("expected a list of genre names for each film, got one text")
+    lists: list[list[str]] = []
+    for i, film in enumerate(_each(genres, "genres")):
+        names = [film] if isinstance(film, str) else list(_each(film, f"genres of film {i}"))
+        if isinstance(film, str) or not all(isinstance(name, str) for name in names):
+            raise InputError(
+                f"genres of film {i} (counting from 0) are {film!r}; expected a list of names, "
+                "or a numpy array of 0 and 1 for all films"
+            )
+        lists.append(names)
+    return lists
+
+
+def _each(values: Iterable[Any], what: str) -> Iterable[Any]:
+    if not isinstance(values, Iterable):
+        raise InputError(f"{what}: expected a list, got {values!r}")
+    return values
+
+
+def _is_unicode(text: str) -> bool:
+    # Bytes of a wrong encoding reach here as lone surrogates, which no tokenizer reads.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _corpus(plots: Sequence[str], genres: Genres) -> Corpus:
     listed = _checked_plots(plots)
     if not isinstance(genres, np.ndarray):
-        return Corpus.from_lists(listed, genres)
+        return Corpus.from_lists(listed, _checked_names(genres))
     if genres.ndim != 2 or not np.isin(genres, (0, 1)).all():
         raise InputError(
             "an array of genres must be targets of shape (n, g) with 0 and 1; "
@@ -374,7 +415,9 @@ def _like(train: Corpus, validation: tuple[Sequence[str], Genres], recipe: Recip
     if isinstance(genres, np.ndarray):
         return _corpus(plots, genres)
     kept_name = {alias: name for name, aliases in recipe.genres.merges.items() for alias in aliases}
-    lists = [[kept_name.get(genre, genre) for genre in names] for names in genres]
+    lists = [[kept_name.get(genre, genre) for genre in names] for names in _checked_names(genres)]
+    if len(lists) != len(plots):
+        raise InputError(f"{len(plots)} validation plots need as many lists, got {len(lists)}")
     Y = targets(lists, train.genres, unknown="ignore")
     ids = [str(i + 1) for i in range(len(plots))]
     return Corpus(plots, train.genres, Y, ids)

@@ -115,9 +115,8 @@ def evaluate_classifier(
     CorpusError
         If no test film has a genre that train had.
     """
-    recipe = classifier.recipe if isinstance(classifier.recipe, Recipe) else Recipe()
     vocabulary = list(classifier.train_films_)
-    test = apply_merges(test, recipe.genres.merges).with_genres(vocabulary)
+    test = apply_merges(test, classifier.recipe_.genres.merges).with_genres(vocabulary)
     if not test.Y.any():
         raise CorpusError(
             f"none of the {len(test)} films has a genre that the model knows, such as "

@@ -25,7 +25,7 @@ def local_folder(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision))
     except (HFValidationError, HfHubHTTPError, OSError) as refused:
-        reason = str(refused).strip().splitlines()[0]
+        reason = next(iter(str(refused).strip().splitlines()), type(refused).__name__)
         raise ArtefactError(f"no model folder {name!r} here or on the Hub: {reason}") from refused
 
 

@@ -22,6 +22,8 @@ from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
 
+DEFAULT_RECIPE = "mixed"
+
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Recipe:
@@ -129,7 +131,8 @@ def _folder() -> Any:
 
 def _read(source: str | Path) -> tuple[str, str]:
     path = Path(source)
-    if path.suffix != ".toml" and not path.exists():
+    # A folder may well bear a recipe's name: that of the experiment made with it.
+    if path.suffix != ".toml" and not path.is_file():
         if str(source) not in recipe_names():
             raise RecipeError(
                 f"no recipe {str(source)!r}; expected a TOML file or one of "

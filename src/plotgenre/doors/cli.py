@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -13,6 +14,10 @@ from plotgenre.errors import PlotgenreError, RecipeError
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
     from plotgenre.recipe import Recipe
+
+_INTERRUPTED = 130
+# Its own class typer keeps private: the parent of every mistake on the command line.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="plotgenre",
@@ -192,8 +197,6 @@ def export_encoder(
 
 def default_store() -> Path:
     """Where encoded slices are kept unless said otherwise: the user's cache folder."""
-    import os
-
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "plotgenre" / "store"
 
@@ -201,17 +204,27 @@ def default_store() -> Path:
 def main() -> None:
     """Run the command line: errors are one sentence on standard error and exit status 2."""
     try:
-        app()
-    except PlotgenreError as error:
-        print(f"plotgenre: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("plotgenre: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+        # Typer keeps an interrupt to itself, and hands it on as this status.
+        if app(standalone_mode=False) == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        _exit(_INTERRUPTED, "interrupted; the same command goes on where it stopped")
     except BrokenPipeError:
-        # The reader of the pipe, such as head, has had enough.
-        sys.stderr.close()
-        raise SystemExit(0) from None
+        # The reader of the pipe, such as head, has had enough; nor may the exit flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PlotgenreError, OSError) as error:
+        _exit(2, str(error))
+    except _UsageError as error:
+        # Without any argument the help was shown, and is the message too.
+        message = error.format_message().rstrip(".")
+        _exit(2, f"{message}; see plotgenre --help" if message else None)
+
+
+def _exit(status: int, message: str | None) -> NoReturn:
+    if message is not None:
+        print(f"plotgenre: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(status)
 
 
 def _columns(plot: str, genres: str, separator: str | None) -> Any:
@@ -232,9 +245,9 @@ def _recipe(source: str | None, assignments: list[str], merges: Path | None) -> 
     import tomllib
 
     from plotgenre.corpus.genres import read_merges
-    from plotgenre.recipe import Recipe
+    from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 
-    recipe = Recipe() if source is None else Recipe.load(source)
+    recipe = Recipe.load(source or DEFAULT_RECIPE)
     settings: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")

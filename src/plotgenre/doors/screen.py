@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN_GENRES = 12
 _BAR_WIDTH = 24
+_SECONDS_BETWEEN_LINES = 10
 
 
 @contextmanager
@@ -54,7 +55,7 @@ class _EmbeddingBar:
             if not self.bars.tasks or self.bars.tasks[-1].finished:
                 self.bars.add_task("encoding", total=progress.total, note=note)
             self.bars.update(self.bars.tasks[-1].id, completed=progress.done, note=note)
-        elif progress.done == progress.total or progress.seconds - self.shown_at >= 10:
+        elif progress.seconds - self.shown_at >= _SECONDS_BETWEEN_LINES:
             self.shown_at = progress.seconds
             left = (progress.total - progress.done) / max(progress.slices_per_second, 1e-9)
             print(
@@ -74,6 +75,7 @@ class _EpochLine:
             f"macro average precision {scores.macro_average_precision:.3f}  "
             f"{scores.seconds:.1f} s",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -114,12 +116,16 @@ def show_evaluation(evaluation: Evaluation) -> None:
         "95 % interval",
         title=f"{evaluation.films:,} films, {evaluation.genres_with_support} genres with a film",
     )
-    for row in evaluation.summary_rows():
-        table.add_row(*row)
+    for name, value, interval in evaluation.summary_rows():
+        # A metric over genres that this corpus does not have is undefined.
+        if value != "nan":
+            table.add_row(name, value, interval)
     buckets = Table(
         "train films", "genres", "macro-F1", "macro average precision", title="By frequency"
     )
     for name, bucket in evaluation.buckets.items():
+        if not bucket.genres_with_support:
+            continue
         buckets.add_row(
             name,
             f"{bucket.genres_with_support}",

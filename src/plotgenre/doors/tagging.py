@@ -14,8 +14,7 @@ from plotgenre.doors import screen
 from plotgenre.errors import CorpusError, InputError
 
 _OUTPUTS = ("auto", "table", "jsonl", "csv")
-# A file name longer than this no system allows, so a text of that length is a plot.
-_LONGEST_NAME = 255
+_TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz"}
 
 
 def check_output(output: str) -> None:
@@ -37,10 +36,10 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
     columns = Columns(plot=plot_column)
     if plot == "-":
         return _read_standard_input(columns)
-    if len(plot) <= _LONGEST_NAME and Path(plot).exists():
+    if _is_path(plot):
         chosen: object = format
         return read_corpus(plot, chosen, columns=columns, labelled=False)  # type: ignore[arg-type]
-    if " " not in plot.strip() and Path(plot).suffix:
+    if "\n" not in plot and Path(plot).suffix.lower() in _TABLE_ENDINGS:
         raise CorpusError(f"no file {plot}; expected a file of plots, or a plot as text")
     return _one_plot(plot)
 
@@ -61,6 +60,14 @@ def write_tags(films: Corpus, tags: list[dict[str, float]], output: str) -> None
         for name, genres in zip(films.ids, tags, strict=True):
             shown = "|".join(f"{p:.6f}" for p in genres.values())
             writer.writerow([name, "|".join(genres), shown])
+
+
+def _is_path(plot: str) -> bool:
+    try:
+        return Path(plot).exists()
+    except OSError:
+        # Longer than any file name may be, counted in bytes.
+        return False
 
 
 def _read_standard_input(columns: Columns) -> Corpus:

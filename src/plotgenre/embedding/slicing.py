@@ -61,9 +61,15 @@ class Slicing:
         Raises
         ------
         RecipeError
-            If the overlap leaves no room to move on.
+            If the overlap leaves no room to move on, or special tokens and prompt none to read.
         """
         budget = encoder_limit if self.tokens is None else min(self.tokens, encoder_limit)
+        if budget < _SMALLEST_BUDGET:
+            raise RecipeError(
+                f"the encoder reads {encoder_limit} tokens of a text beside special tokens and "
+                f"prompt, but must read at least {_SMALLEST_BUDGET}; shorten encoder.prompt or "
+                "raise encoder.max_tokens"
+            )
         if self.way == "windows" and self.overlap > budget // 2:
             raise RecipeError(
                 f"slicing.overlap is {self.overlap}, but must be at most half of the {budget} "
@@ -90,25 +96,48 @@ def slice_plots(
 
     Returns
     -------
-    list of ``n`` lists of slices, each at most ``slicing.budget(encoder_limit)`` tokens long.
+    list of ``n`` lists of slices, each at most ``slicing.budget(encoder_limit)`` tokens of its
+    plot. On its own a slice may have a token or two more, where its first word lost the space
+    before it or a word without any border had to be cut; the encoder then truncates it.
+
+    Raises
+    ------
+    RecipeError
+        If a slice has too few tokens to hold anything.
     """
     budget = slicing.budget(encoder_limit)
+    joint = _joint_tokens(budget, tokenizer) if slicing.way == "start_end" else 0
     cut = {"start": _start, "start_end": _start_end, "windows": _windows}[slicing.way]
+    plots = [_readable(plot) for plot in plots]
     return [
-        [plot.strip()] if len(spans) <= budget else cut(plot, spans, budget, slicing)
+        [plot] if len(spans) <= budget else cut(plot, spans, budget - joint, slicing)
         for plot, spans in zip(plots, tokenizer.token_spans(plots), strict=True)
     ]
 
 
+def _readable(plot: str) -> str:
+    """The plot without outer space and lone surrogates, which no tokenizer accepts."""
+    return plot.strip() if plot.isascii() else plot.encode("utf-8", "replace").decode().strip()
+
+
+def _joint_tokens(budget: int, tokenizer: TokenSpans) -> int:
+    joint = len(tokenizer.token_spans([_JOINT])[0])
+    if budget - joint < 2:
+        raise RecipeError(
+            f"slicing.tokens is {budget}, but start_end needs at least {joint + 2}: "
+            f"{joint} for the joint between the ends and one for each end"
+        )
+    return joint
+
+
 def _start(plot: str, spans: Spans, budget: int, slicing: Slicing) -> list[str]:
-    return [_text(plot, spans, 0, _word_border(plot, spans, budget, lowest=1))]
+    return [_text(plot, spans, 0, _word_border(plot, spans, budget, lowest=budget // 2 + 1))]
 
 
 def _start_end(plot: str, spans: Spans, budget: int, slicing: Slicing) -> list[str]:
-    # One token less than the budget: the joint between the two ends is a token of its own.
-    half = max((budget - 1) // 2, 1)
-    end = _word_border(plot, spans, half, lowest=1)
-    begin = _next_word_border(plot, spans, len(spans) - half)
+    half = budget // 2
+    end = _word_border(plot, spans, half, lowest=half // 2 + 1)
+    begin = _next_word_border(plot, spans, len(spans) - half, highest=len(spans) - half // 2 - 1)
     return [_text(plot, spans, 0, end) + _JOINT + _text(plot, spans, begin, len(spans))]
 
 
@@ -125,8 +154,9 @@ def _windows(plot: str, spans: Spans, budget: int, slicing: Slicing) -> list[str
         if end == total:
             break
         begin = max(_word_border(plot, spans, end - slicing.overlap, lowest=begin + 1), begin + 1)
-    kept = _spread(len(borders), slicing.max_slices)
-    return [_text(plot, spans, *borders[i]) for i in kept]
+    # Byte-level tokens may be nothing but space, and so may a whole window of them.
+    texts = [text for border in borders if (text := _text(plot, spans, *border))]
+    return [texts[i] for i in _spread(len(texts), slicing.max_slices)]
 
 
 def _best_end(plot: str, spans: Spans, sentence_starts: Spans, begin: int, end: int) -> int:
@@ -145,25 +175,31 @@ def _sentence_starts(plot: str, spans: Spans) -> Spans:
     return np.unique(np.searchsorted(spans[:, 1], ends, side="right"))
 
 
+def _starts_character(spans: Spans, token: int) -> bool:
+    """Whether no earlier token owns a part of this token's first character (bytes of emoji do)."""
+    return token == 0 or bool(spans[token, 0] >= spans[token - 1, 1])
+
+
 def _starts_word(plot: str, spans: Spans, token: int) -> bool:
     start = int(spans[token, 0])
-    return start == 0 or plot[start].isspace() or plot[start - 1].isspace()
+    at_space = start == 0 or plot[start].isspace() or plot[start - 1].isspace()
+    return at_space and _starts_character(spans, token)
 
 
 def _word_border(plot: str, spans: Spans, token: int, lowest: int) -> int:
-    """The last token at or before ``token`` that begins a word, but not below ``lowest``."""
-    for candidate in range(token, lowest - 1, -1):
-        if _starts_word(plot, spans, candidate):
-            return candidate
-    return max(token, lowest)
+    """The last token from ``lowest`` to ``token`` that begins a word, else a character."""
+    candidates = range(token, lowest - 1, -1)
+    words = (at for at in candidates if _starts_word(plot, spans, at))
+    characters = (at for at in candidates if _starts_character(spans, at))
+    return next(words, next(characters, max(token, lowest)))
 
 
-def _next_word_border(plot: str, spans: Spans, token: int) -> int:
-    """The first token at or after ``token`` that begins a word, else ``token``."""
-    for candidate in range(token, len(spans)):
-        if _starts_word(plot, spans, candidate):
-            return candidate
-    return token
+def _next_word_border(plot: str, spans: Spans, token: int, highest: int) -> int:
+    """The first token from ``token`` to ``highest`` that begins a word, else a character."""
+    candidates = range(token, highest + 1)
+    words = (at for at in candidates if _starts_word(plot, spans, at))
+    characters = (at for at in candidates if _starts_character(spans, at))
+    return next(words, next(characters, token))
 
 
 def _text(plot: str, spans: Spans, begin: int, end: int) -> str:

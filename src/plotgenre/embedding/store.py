@@ -9,8 +9,10 @@ files, and readers need no lock.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +27,15 @@ from plotgenre.errors import EncoderError
 Keys = npt.NDArray[np.uint64]
 
 _VECTORS, _KEYS, _UNFINISHED = ".vectors.npy", ".keys.npy", ".unfinished"
+# A write takes seconds; what is still unfinished after a day was left by a killed process.
+_STALE_SECONDS = 86_400
 _KEY = np.dtype([("high", np.uint64), ("low", np.uint64)])
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
     keys: npt.NDArray[np.void]
-    vectors: npt.NDArray[np.float16]
+    vectors: Path
 
 
 class Store:
@@ -58,6 +62,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as refused:
             raise EncoderError(f"cannot make the store folder {self.folder}: {refused}") from None
+        self._remove_stale()
         self._segments: dict[str, _Segment] = {}
         self.refresh()
 
@@ -90,7 +95,7 @@ class Store:
         Raises
         ------
         EncoderError
-            If a text has no vector here.
+            If a text has no vector here, or its segment was deleted meanwhile.
         """
         at, found = self._find(_digests(texts))
         if not found.all():
@@ -102,7 +107,8 @@ class Store:
         places = self._places[at]
         for number, segment in enumerate(self._segments.values()):
             rows = np.flatnonzero(places[:, 0] == number)
-            vectors[rows] = segment.vectors[places[rows, 1]]
+            if len(rows):
+                vectors[rows] = self._map(segment.vectors)[places[rows, 1]]
         return vectors
 
     def write(self, texts: Sequence[str], vectors: Vectors) -> None:
@@ -124,12 +130,29 @@ class Store:
         """The segment, or nothing if it is damaged: its texts are then encoded again."""
         try:
             keys = np.load(self.folder / (name + _KEYS), allow_pickle=False)
-            vectors = np.load(self.folder / (name + _VECTORS), mmap_mode="r", allow_pickle=False)
+            path = self.folder / (name + _VECTORS)
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         if keys.dtype != _KEY or vectors.shape != (len(keys), self.dimension):
             return None
-        return _Segment(keys, vectors)
+        # The path, not the map: each map holds a file descriptor, of which there are about 1000.
+        return _Segment(keys, path)
+
+    def _map(self, path: Path) -> npt.NDArray[np.float16]:
+        try:
+            vectors: npt.NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as gone:
+            raise EncoderError(f"cannot read {path} of the store any more: {gone}") from None
+        return vectors
+
+    def _remove_stale(self) -> None:
+        oldest = time.time() - _STALE_SECONDS
+        for path in self.folder.glob(f"*{_UNFINISHED}"):
+            # Another process may remove it first, or own it and forbid it.
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def _find(
         self, digests: npt.NDArray[np.void]

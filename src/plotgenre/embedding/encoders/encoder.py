@@ -125,14 +125,19 @@ def batches_of_equal_length(
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Rows in batches whose texts all have exactly the same number of tokens.
 
-    Without padding no computation is wasted, and a text's vector cannot depend on how long the
-    other texts of its batch are (with bfloat16 it otherwise would, in the third digit).
+    Rows without any token are in no batch: a causal encoder has nothing to read in them, and
+    their vector is zero. Without padding no computation is wasted, and a text's vector cannot
+    depend on how long the other texts of its batch are (with bfloat16 it otherwise would, in the
+    third digit).
     """
     lengths = np.asarray(lengths)
     order = np.argsort(lengths, kind="stable")
-    starts = np.flatnonzero(np.diff(lengths[order], prepend=-1))
+    order = order[lengths[order] > 0]
+    if not order.size:
+        return
+    starts = np.flatnonzero(np.diff(lengths[order], prepend=0))
     for group in np.split(order, starts[1:]):
-        size = max(batch_tokens // max(int(lengths[group[0]]), 1), 1)
+        size = max(batch_tokens // int(lengths[group[0]]), 1)
         for at in range(0, len(group), size):
             yield group[at : at + size]
 
@@ -143,6 +148,11 @@ def fingerprint(parts: Iterable[bytes], facts: dict[str, object]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, as the end of one sentence of ours."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def file_digest(path: Path) -> str:

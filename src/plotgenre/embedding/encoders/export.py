@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from plotgenre.embedding.encoders.encoder import EncoderSettings
+from plotgenre.embedding.encoders.encoder import EncoderSettings, first_line
 from plotgenre.embedding.encoders.onnx_folder import (
     MODEL_FILE,
     TOKENIZER_FILE,
@@ -115,9 +115,8 @@ def _write_graph(model: Any, path: Path, name: str) -> None:
                 dynamo=False,
             )
     except (RuntimeError, ValueError, TypeError) as refused:
-        reason = str(refused).strip().splitlines()[0]
         raise EncoderError(
-            f"the encoder {name!r} cannot be exported to ONNX: {reason}"
+            f"the encoder {name!r} cannot be exported to ONNX: {first_line(refused)}"
         ) from refused
 
 

@@ -1,16 +1,10 @@
-"""Encoders as a folder: model.onnx, tokenizer.json and a description; no torch at run time.
-
-Runs under OpenVINO where that is installed (in bfloat16 where the processor has it), else under
-onnxruntime in float32. Dynamic int8 is not offered: it makes a text's vector depend on its batch.
-"""
+"""Encoders as a folder: model.onnx, tokenizer.json and a description; no torch at run time."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +20,9 @@ from plotgenre.embedding.encoders.encoder import (
     batches_of_equal_length,
     file_digest,
     fingerprint,
+    first_line,
 )
+from plotgenre.embedding.encoders.graph import Ids, load_graph
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import EncoderError
 
@@ -34,18 +30,6 @@ MODEL_FILE, TOKENIZER_FILE, DESCRIPTION_FILE = "model.onnx", "tokenizer.json", "
 
 _FORMAT_KEYS = {"name", "dimension", "max_tokens", "pooling", "prompt", "fingerprint"}
 _DEFAULT_MAX_TOKENS = 256
-
-Ids = npt.NDArray[np.int64]
-Run = Callable[[dict[str, Ids]], npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Runtime:
-    """A loaded graph: what it is called with, and whether it gives (b, d) or (b, s, d)."""
-
-    run: Run
-    inputs: list[str]
-    precision: str
 
 
 class OnnxEncoder:
@@ -72,11 +56,11 @@ class OnnxEncoder:
         )
         self._model_path = model_path
         described = _description(self.folder, settings, model_path)
-        tokenizer = Tokenizer.from_file(str(self.folder / TOKENIZER_FILE))
+        tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
         limit = int(described["max_tokens"])
         max_tokens = min(settings.max_tokens or limit, limit)
         self._tokens = TokenReader(tokenizer, str(described["prompt"]), max_tokens)
-        self._runtime = _load_graph(model_path, settings.precision)
+        self._graph = load_graph(model_path, settings.precision)
         self._pooling: TokenPooling = described["pooling"]
         self._normalize = bool(described.get("normalize", False))
         own = {"max_tokens": max_tokens} if max_tokens != limit else {}
@@ -88,7 +72,7 @@ class OnnxEncoder:
             reserved_tokens=self._tokens.reserved,
             pooling=str(described["pooling"]),
             prompt=self._tokens.prompt,
-            precision=self._runtime.precision,
+            precision=self._graph.precision,
             fingerprint=fingerprint([str(described["fingerprint"]).encode()], dict(own))
             if own
             else str(described["fingerprint"]),
@@ -106,14 +90,23 @@ class OnnxEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (n, d), float32."""
         ids = self._tokens.ids(texts)
-        vectors = np.empty((len(texts), self.card.dimension), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
         for rows in batches_of_equal_length([len(one) for one in ids]):
             vectors[rows] = self._vectors(np.array([ids[row] for row in rows], dtype=np.int64))
         return vectors
 
     def save(self, folder: Path) -> None:
-        """Copy graph, tokenizer and description into a new folder that this class reads."""
-        folder.mkdir(parents=True)
+        """Copy graph, tokenizer and description into a new folder that this class reads.
+
+        Raises
+        ------
+        EncoderError
+            If something stands there already.
+        """
+        try:
+            folder.mkdir(parents=True)
+        except OSError as refused:
+            raise EncoderError(f"cannot make the encoder folder {folder}: {refused}") from None
         shutil.copy(self._model_path, folder / MODEL_FILE)
         shutil.copy(self.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         write_description(folder, self._card, normalize=self._normalize)
@@ -128,7 +121,12 @@ class OnnxEncoder:
             "token_type_ids": np.zeros_like(ids),
             "position_ids": np.broadcast_to(np.arange(ids.shape[1]), ids.shape),
         }
-        output = self._runtime.run({name: offered[name] for name in self._runtime.inputs})
+        if unknown := set(self._graph.inputs) - offered.keys():
+            raise EncoderError(
+                f"{self._model_path} wants the inputs {', '.join(sorted(unknown))}; "
+                f"expected none but {', '.join(offered)}"
+            )
+        output = self._graph.run({name: offered[name] for name in self._graph.inputs})
         if output.ndim == 2:
             return output
         vectors = _pool(output, self._pooling)
@@ -187,7 +185,9 @@ def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> d
     }
     if not (folder / DESCRIPTION_FILE).exists():
         return _foreign_description(folder, settings, digests)
-    described: dict[str, Any] = _read_json(folder / DESCRIPTION_FILE)
+    described: Any = _read_json(folder / DESCRIPTION_FILE)
+    if not isinstance(described, dict):
+        raise EncoderError(f"{folder / DESCRIPTION_FILE} is not a JSON object")
     if missing := sorted((_FORMAT_KEYS | digests.keys()) - described.keys()):
         raise EncoderError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
     for key, digest in digests.items():
@@ -200,7 +200,14 @@ def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> d
             f"{folder} was exported with the prompt {described['prompt']!r}, "
             f"not {settings.prompt!r}; export it again"
         )
-    return described
+    # The card of an exported encoder has the pooling's name in sentence-transformers.
+    pooling = _POOLINGS.get(described["pooling"], described["pooling"])
+    if settings.pooling not in ("model", pooling):
+        raise EncoderError(
+            f"{folder} was exported with the pooling {pooling!r}, "
+            f"not {settings.pooling!r}; export it again"
+        )
+    return described | {"pooling": pooling}
 
 
 def _foreign_description(
@@ -236,6 +243,7 @@ _POOLINGS: dict[str, TokenPooling] = {
     "cls": "cls",
     "cls_token": "cls",
     "lasttoken": "last",
+    "last": "last",
 }
 
 
@@ -259,48 +267,9 @@ def _read_json(path: Path, default: Any = None) -> Any:
         raise EncoderError(f"{path} is not readable JSON: {broken}") from None
 
 
-def _load_graph(path: Path, precision: str) -> _Runtime:
-    load = _openvino if find_spec("openvino") else _onnxruntime
+def _tokenizer(path: Path) -> Tokenizer:
     try:
-        return load(path, precision)
-    except (RuntimeError, ValueError, OSError) as broken:
-        reason = str(broken).strip().splitlines()[0]
-        raise EncoderError(f"{path} cannot be loaded as an ONNX graph: {reason}") from broken
-
-
-def _openvino(path: Path, precision: str) -> _Runtime:
-    import openvino
-
-    core = openvino.Core()
-    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if precision == "auto":
-        precision = "bfloat16" if native else "float32"
-    hint = "bf16" if precision == "bfloat16" else "f32"
-    compiled = core.compile_model(
-        str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    )
-
-    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
-        return np.array(compiled(inputs)[0], dtype=np.float32)
-
-    return _Runtime(run, [port.any_name for port in compiled.inputs], precision)
-
-
-def _onnxruntime(path: Path, precision: str) -> _Runtime:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return Tokenizer.from_file(str(path))
     except Exception as broken:
-        # onnxruntime's own exceptions share no base but Exception.
-        raise ValueError(str(broken)) from broken
-
-    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
-        output: npt.NDArray[np.float32] = session.run(None, inputs)[0]
-        return output
-
-    return _Runtime(run, [port.name for port in session.get_inputs()], "float32")
+        # The tokenizers library raises bare Exceptions.
+        raise EncoderError(f"{path} is not a tokenizer: {first_line(broken)}") from broken

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 
 from plotgenre.embedding.encoders.encoder import (
     EncoderCard,
     EncoderSettings,
     Vectors,
     fingerprint,
+    first_line,
 )
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import EncoderError, MissingExtraError
@@ -43,11 +45,10 @@ class StaticEncoder:
         if settings.pooling not in ("model", "mean"):
             raise EncoderError(f"a static encoder pools by the mean, not by {settings.pooling!r}")
         try:
-            self._model = StaticModel.from_pretrained(settings.name)
-        except (OSError, ValueError, KeyError) as broken:
-            reason = str(broken).strip().splitlines()[0]
+            self._model = StaticModel.from_pretrained(str(_local_folder(settings)))
+        except (OSError, ValueError, KeyError, SafetensorError) as broken:
             raise EncoderError(
-                f"cannot load the static encoder {settings.name!r}: {reason}"
+                f"cannot load the static encoder {settings.name!r}: {first_line(broken)}"
             ) from broken
         max_tokens = settings.max_tokens or _MOST_TOKENS
         self._tokens = TokenReader(self._model.tokenizer, settings.prompt, max_tokens)
@@ -74,6 +75,8 @@ class StaticEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (n, d), float32."""
+        if not texts:
+            return np.empty((0, self.card.dimension), dtype=np.float32)
         prompted = [self.card.prompt + text for text in texts]
         vectors = self._model.encode(
             prompted, max_length=self.card.max_tokens, use_multiprocessing=False
@@ -95,3 +98,18 @@ class StaticEncoder:
             "max_tokens": max_tokens,
         }
         return fingerprint(parts, facts)
+
+
+def _local_folder(settings: EncoderSettings) -> Path:
+    """The folder, downloaded at the asked revision (which model2vec itself cannot be given)."""
+    if Path(settings.name).is_dir():
+        return Path(settings.name)
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            settings.name,
+            revision=settings.revision,
+            allow_patterns=["*.json", "*.safetensors", "README.md"],
+        )
+    )

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from plotgenre.errors import EncoderError
+
 
 class TokenReader:
     """A copy of a tokenizer without padding or truncation, whatever its file bakes in.
@@ -20,6 +22,11 @@ class TokenReader:
         Text that the encoder puts before every slice.
     max_tokens
         Tokens that the encoder reads, prompt and special tokens included.
+
+    Raises
+    ------
+    EncoderError
+        If prompt and special tokens leave no token for the text.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: str, max_tokens: int) -> None:
@@ -33,6 +40,11 @@ class TokenReader:
         self.reserved = self._tokenizer.num_special_tokens_to_add(False) + len(
             self._tokenizer.encode(prompt, add_special_tokens=False).ids if prompt else ()
         )
+        if self.reserved >= max_tokens:
+            raise EncoderError(
+                f"the encoder reads {max_tokens} tokens, but its prompt and special tokens take "
+                f"{self.reserved}; expected room for the text"
+            )
 
     def spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""

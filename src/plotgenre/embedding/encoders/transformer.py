@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from plotgenre.embedding.encoders.encoder import (
     Vectors,
     batches_of_equal_length,
     fingerprint,
+    first_line,
 )
 from plotgenre.embedding.encoders.minilm import bundled_folder
 from plotgenre.embedding.encoders.tokens import TokenReader
@@ -85,7 +87,7 @@ class TransformerEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (n, d), float32."""
-        vectors = np.empty((len(texts), self.card.dimension), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
         lengths = self._tokens.lengths(texts)
         for rows in batches_of_equal_length(lengths):
             vectors[rows] = self.model.encode(
@@ -105,6 +107,7 @@ class TransformerEncoder:
 
 def _load(settings: EncoderSettings) -> SentenceTransformer:
     try:
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import Pooling
     except ImportError as missing:
@@ -112,13 +115,14 @@ def _load(settings: EncoderSettings) -> SentenceTransformer:
     source = str(bundled_folder()) if settings.name == BUNDLED else settings.name
     try:
         # An empty prompt, so that a default prompt of the model's own never slips in unseen.
-        model = SentenceTransformer(
-            source, revision=settings.revision, default_prompt_name=None, local_files_only=False
-        )
-    except (OSError, ValueError) as broken:
-        reason = str(broken).strip().splitlines()[0]
+        with _without_loading_bar():
+            model = SentenceTransformer(
+                source, revision=settings.revision, default_prompt_name=None, local_files_only=False
+            )
+    except (OSError, ValueError, SafetensorError) as broken:
         raise EncoderError(
-            f"cannot load the encoder {settings.name!r} from the Hub or a local folder: {reason}"
+            f"cannot load the encoder {settings.name!r} from the Hub or a local folder: "
+            f"{first_line(broken)}"
         ) from broken
     model.default_prompt_name = None
     tokenizer = model.tokenizer
@@ -133,6 +137,30 @@ def _load(settings: EncoderSettings) -> SentenceTransformer:
             model[at].embedding_dimension, pooling_mode=_POOLING_NAMES[settings.pooling]
         )
     return model.eval()
+
+
+@contextmanager
+def _without_loading_bar() -> Iterator[None]:
+    """Silence the bar that transformers draws over milliseconds; downloads keep theirs."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+    from transformers.utils import logging as untyped
+
+    logging: Any = untyped
+
+    loading, downloads = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    restore_downloads = enable_progress_bars if downloads else disable_progress_bars
+    logging.disable_progress_bar()
+    restore_downloads()
+    try:
+        yield
+    finally:
+        if loading:
+            logging.enable_progress_bar()
+        restore_downloads()
 
 
 def _backend(model: SentenceTransformer, name: str) -> Any:

@@ -1,0 +1,20 @@
+.PHONY: setup test lint results
+
+PYTHON ?= .venv/bin/python
+DATA ?= ../shared/data/films
+
+setup:
+	python3 -m venv .venv
+	$(PYTHON) -m pip install -q -c constraints.txt -e '.[dev]'
+
+test:
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile
+
+lint:
+	$(PYTHON) -m ruff check --fix src tests benchmarks
+	$(PYTHON) -m ruff format src tests benchmarks
+	$(PYTHON) -m mypy
+
+# The table in README.md: every recipe on the fixed split.
+results:
+	$(PYTHON) benchmarks/recipes.py $(DATA) --readme

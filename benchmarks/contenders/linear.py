@@ -1,0 +1,57 @@
+"""LibMultiLabel's linear methods on its own TF-IDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import libmultilabel.linear as linear
+import numpy as np
+from contenders.protocol import Probabilities, Targets, Validation, sigmoid
+
+METHODS = {
+    "1vsrest": linear.train_1vsrest,
+    "thresholding": linear.train_thresholding,
+    "cost_sensitive": linear.train_cost_sensitive,
+}
+# L2-regularised squared hinge loss, primal: the library's default; -m is threads.
+OPTIONS = "-s 2 -m 2"
+
+
+class Linear:
+    """Decision values through a sigmoid; thresholds that the method learns stand in its bias."""
+
+    library = f"libmultilabel {version('libmultilabel')}"
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.notes = f"train_{method}, {OPTIONS}, unigram TF-IDF; a sigmoid of decision values"
+
+    def fit(
+        self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
+    ) -> None:
+        self.genres = len(genres)
+        labels = [[str(j) for j in np.flatnonzero(row)] for row in Y]
+        self.words = linear.Preprocessor()
+        data = self.words.fit_transform({"train": {"x": list(plots), "y": labels}})["train"]
+        self.columns = [int(name) for name in self.words.label_mapping]
+        self.model = METHODS[self.method](data["y"], data["x"], False, OPTIONS)
+
+    def probabilities(self, plots: Sequence[str]) -> Probabilities:
+        given = {"test": {"x": list(plots), "y": [[] for _ in plots]}}
+        P = np.zeros((len(plots), self.genres), dtype=np.float32)
+        values = linear.predict_values(self.model, self.words.transform(given)["test"]["x"])
+        P[:, self.columns] = sigmoid(np.asarray(values))
+        return P
+
+    def cold(self) -> Linear:
+        return self
+
+    def save(self, folder: Path) -> None:
+        joblib.dump((self.words, self.model), folder / "linear.joblib")
+
+
+def make(variant: str, store: Path | None) -> Linear:
+    return Linear(variant)

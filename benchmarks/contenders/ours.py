@@ -1,0 +1,52 @@
+"""plotgenre's recipes, through GenreClassifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from contenders.protocol import Probabilities, Targets, Validation
+
+from plotgenre import GenreClassifier, __version__
+
+
+class Ours:
+    """One recipe; the genres that it leaves out as too rare get probability 0."""
+
+    library = f"plotgenre {__version__}"
+
+    def __init__(self, recipe: str, store: Path | None) -> None:
+        self.notes = f"recipe `{recipe}`; encoding is not in fit seconds, the artefact is the model"
+        self.model = GenreClassifier(recipe, store)
+
+    def fit(
+        self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
+    ) -> None:
+        self.genres = list(genres)
+        held_out = (validation[0], self._names(validation[1]))
+        self.model.fit(plots, self._names(Y), validation=held_out)
+
+    def _names(self, Y: Targets) -> list[list[str]]:
+        return [[self.genres[j] for j in np.flatnonzero(row)] for row in Y]
+
+    def probabilities(self, plots: Sequence[str]) -> Probabilities:
+        P = np.zeros((len(plots), len(self.genres)), dtype=np.float32)
+        columns = {genre: j for j, genre in enumerate(self.genres)}
+        P[:, [columns[genre] for genre in self.model.classes_]] = self.model.predict_proba(plots)
+        return P
+
+    def cold(self) -> Ours:
+        other, branch = copy(self), self.model.branch_
+        other.model = copy(self.model)
+        other.model.branch_ = replace(branch, embedder=replace(branch.embedder, store=None))
+        return other
+
+    def save(self, folder: Path) -> None:
+        self.model.save(folder / "model")
+
+
+def make(variant: str, store: Path | None) -> Ours:
+    return Ours(variant, store)

@@ -1,0 +1,67 @@
+"""TF-IDF of words and word pairs, one logistic regression a genre, in scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import numpy as np
+import sklearn
+from contenders.protocol import Probabilities, Targets, Validation
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.multiclass import OneVsRestClassifier
+
+FEATURES = 100_000
+STRENGTHS = (3.0, 10.0)
+# C is chosen on this many of the commonest genres only, then all are fitted once.
+TUNED_ON = 6
+
+
+class TfidfLogistic:
+    """liblinear's dual solver; C is one for all genres."""
+
+    library = f"scikit-learn {sklearn.__version__}"
+
+    def fit(
+        self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
+    ) -> None:
+        self.words = TfidfVectorizer(
+            ngram_range=(1, 2), min_df=3, sublinear_tf=True, max_features=FEATURES, dtype=np.float32
+        )
+        X, held_out = self.words.fit_transform(plots), self.words.transform(validation[0])
+        common = np.argsort(-Y.sum(axis=0))[:TUNED_ON]
+        scores = {
+            C: average_precision_score(
+                validation[1][:, common],
+                _one_vs_rest(C).fit(X, Y[:, common]).predict_proba(held_out),
+                average="micro",
+            )
+            for C in STRENGTHS
+        }
+        best = max(scores, key=lambda C: scores[C])
+        self.notes = (
+            f"uni- and bigrams, {len(self.words.vocabulary_):,} features, C = {best:g} of "
+            f"{STRENGTHS} by validation"
+        )
+        self.model = _one_vs_rest(best).fit(X, Y)
+
+    def probabilities(self, plots: Sequence[str]) -> Probabilities:
+        return self.model.predict_proba(self.words.transform(plots)).astype(np.float32)
+
+    def cold(self) -> TfidfLogistic:
+        return self
+
+    def save(self, folder: Path) -> None:
+        joblib.dump((self.words, self.model), folder / "tfidf.joblib")
+
+
+def _one_vs_rest(C: float) -> OneVsRestClassifier:
+    one = LogisticRegression(C=C, solver="liblinear", dual=True, tol=1e-2, max_iter=200)
+    return OneVsRestClassifier(one, n_jobs=2)
+
+
+def make(variant: str, store: Path | None) -> TfidfLogistic:
+    return TfidfLogistic()

@@ -1,0 +1,166 @@
+"""Every contender on the same split: quality with intervals, time, memory, size.
+
+    python benchmarks/quality.py DATA [--store FOLDER] [--only NAME] [--out FILE]
+
+DATA holds train.parquet, validation.parquet and test.parquet (for the second cataloguer also
+tmdb_to_freebase_genres.json). Each contender runs in a process of its own with the same number of
+threads. A contender whose result stands in --runs is not run again unless it is named with --only.
+The results of all go to ``results/quality-DATE.json`` and, as a table, to the file beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:
+    sys.path.insert(0, str(HERE))
+
+from contenders import CONTENDERS  # noqa: E402
+from quality_table import is_ours, render, standing  # noqa: E402
+from scoring import Split, differences  # noqa: E402
+
+THREADS = "2"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--store", type=Path, default=Path(".store"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/quality"))
+    parser.add_argument("--only", choices=list(CONTENDERS), action="append")
+    parser.add_argument("--skip", choices=list(CONTENDERS), action="append", default=[])
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args(argv)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    out = arguments.out or HERE / "results" / f"quality-{today}.json"
+    for name in arguments.only or CONTENDERS:
+        folder = folder_of(arguments.runs, name)
+        done = any((folder / f"{kind}.json").exists() for kind in ("result", "unavailable"))
+        if name not in arguments.skip and (arguments.only or not done):
+            print(f"== {name}", flush=True)
+            run(name, arguments.data, folder, arguments.store)
+            write(arguments.data, arguments.runs, out)
+    write(arguments.data, arguments.runs, out)
+    print(out.with_suffix(".md").read_text())
+
+
+def run(name: str, data: Path, folder: Path, store: Path) -> None:
+    """One contender from nothing, in a process that is ended when its minutes are over."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "contenders.child", name, data, folder, store]
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, THREADS)
+    environment |= {
+        "PYTHONPATH": str(HERE),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "true",
+    }
+    minutes, log, begun = CONTENDERS[name].minutes, folder / "log.txt", time.monotonic()
+    reason = f"the process ended without a result; its last words: {log}"
+    with log.open("w") as words:
+        child = subprocess.Popen(
+            [str(part if isinstance(part, str) else part.resolve()) for part in command],
+            env=environment,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            child.wait(60 * minutes)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            reason = f"no result within its budget of {minutes:g} minutes"
+    if (folder / "result.json").exists() or (folder / "unavailable.json").exists():
+        return
+    if "budget" not in reason:
+        lines = [line for line in log.read_text().splitlines() if line.strip()]
+        reason = f"it failed after {time.monotonic() - begun:.0f} s: {(lines or ['?'])[-1][:300]}"
+    (folder / "unavailable.json").write_text(json.dumps({"name": name, "reason": reason}))
+
+
+def write(data: Path, runs: Path, out: Path) -> None:
+    """Gather what all contenders left behind into the quality file and its table."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    split = Split.read(data)
+    quality: dict[str, Any] = {
+        "split": split.as_dict(data),
+        "machine": {"cpu": cpu(), "threads": int(THREADS)},
+        "contenders": records(runs, "result"),
+        "unavailable": records(runs, "unavailable"),
+    }
+    if split.second is not None:
+        agreement = split.second.agreement()
+        quality["second_cataloguer"] = {
+            "films": len(split.second.rows),
+            "tmdb_against_freebase_micro_f1": {
+                "value": agreement.value, "low": agreement.low, "high": agreement.high,
+            },
+        }  # fmt: skip
+    quality["ours_less_best_peer"] = paired(split, quality["contenders"], runs)
+    unfinished = out.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(quality, indent=1, ensure_ascii=False) + "\n")
+    unfinished.rename(out)
+    out.with_suffix(".md").write_text(render(quality))
+
+
+def records(runs: Path, kind: str) -> list[dict[str, Any]]:
+    files = [folder_of(runs, name) / f"{kind}.json" for name in CONTENDERS]
+    return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def paired(split: Split, contenders: list[dict[str, Any]], runs: Path) -> dict[str, Any]:
+    """Per metric: our best recipe, the best peer, and their difference on the same resamples."""
+    found: dict[str, Any] = {}
+    for metric, (ours, peer) in standing(contenders).items():
+        cached = folder_of(runs, ours["name"]) / f"less {folder_of(runs, peer['name']).name}.json"
+        newest = max(ours.get("finished", 0), peer.get("finished", 0))
+        if not cached.exists() or cached.stat().st_mtime < newest:
+            sides = (stored(runs, peer["name"]), stored(runs, ours["name"]))
+            cached.write_text(json.dumps(differences(split, *sides)))
+        difference = json.loads(cached.read_text()).get(metric)
+        found[metric] = {"ours": ours["name"], "peer": peer["name"], "difference": difference}
+    return found
+
+
+def stored(runs: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    folder = folder_of(runs, name)
+    return np.load(folder / "test.npy"), np.load(folder / "decisions.npy")
+
+
+def folder_of(runs: Path, name: str) -> Path:
+    return runs / name.replace(" ", "-")
+
+
+def cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "unknown"
+    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "?")
+
+
+__all__ = ["is_ours", "main", "records", "run", "write"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The quality file as markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scoring import FALLING, METRICS
+
+HEADINGS = {
+    "micro_f1": "micro-F1",
+    "samples_f1": "samples-F1",
+    "macro_f1_supported": "macro-F1",
+    "macro_average_precision_50": "macro AP, ≥ 50 films",
+    "micro_average_precision": "micro AP",
+    "top20_micro_f1": "top-20 micro-F1",
+    "top20_macro_f1": "top-20 macro-F1",
+    "second_cataloguer_micro_f1": "second cataloguer",
+    "expected_calibration_error": "calibration error",
+}
+COSTS = {
+    "fit_seconds": "fit s",
+    "plots_per_second": "plots/s",
+    "peak_mb": "peak MB",
+    "artefact_mb": "artefact MB",
+    "installed_mb": "installed MB",
+}
+
+
+def is_ours(contender: dict[str, Any]) -> bool:
+    """Whether it is a recipe of plotgenre."""
+    return str(contender["name"]).startswith("plotgenre")
+
+
+def standing(contenders: list[dict[str, Any]]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Per metric our best and the best peer; no metric where either side is missing."""
+    found = {}
+    for metric in METRICS:
+        sign = -1 if metric in FALLING else 1
+        scored = [one for one in contenders if metric in one["metrics"]]
+        scored.sort(key=lambda one: sign * one["metrics"][metric]["value"], reverse=True)
+        ours = [one for one in scored if is_ours(one)]
+        peers = [one for one in scored if not is_ours(one)]
+        if ours and peers:
+            found[metric] = (ours[0], peers[0])
+    return found
+
+
+def render(quality: dict[str, Any]) -> str:
+    """Quality, costs, differences, notes and what is unavailable."""
+    parts = [
+        scores(quality["contenders"]),
+        costs(quality["contenders"]),
+        second(quality),
+        differences(quality.get("ours_less_best_peer", {}), quality["contenders"]),
+        listed("What each contender is", quality["contenders"], "notes"),
+        listed("Unavailable", quality["unavailable"], "reason"),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def scores(contenders: list[dict[str, Any]]) -> str:
+    rows = [
+        [c["name"], *(_interval(c["metrics"].get(metric)) for metric in METRICS)]
+        for c in sorted(contenders, key=lambda c: -c["metrics"]["micro_f1"]["value"])
+    ]
+    return table(["contender", *(HEADINGS[metric] for metric in METRICS)], rows)
+
+
+def costs(contenders: list[dict[str, Any]]) -> str:
+    rows = [
+        [c["name"], c["library"], *(_rounded(c.get(key)) for key in COSTS)]
+        for c in sorted(contenders, key=lambda c: -c["metrics"]["micro_f1"]["value"])
+    ]
+    return table(["contender", "library", *COSTS.values()], rows)
+
+
+def second(quality: dict[str, Any]) -> str:
+    """How well the other human catalogue does at the contenders' task."""
+    found = quality.get("second_cataloguer")
+    if not found:
+        return ""
+    return (
+        f"Second cataloguer: on the {found['films']:,} test films with TMDB genres, TMDB itself "
+        f"scores {_interval(found['tmdb_against_freebase_micro_f1'])} against Freebase, in the 19 "
+        "genres that both have."
+    )
+
+
+def differences(found: dict[str, Any], contenders: list[dict[str, Any]]) -> str:
+    value = {c["name"]: c["metrics"] for c in contenders}
+    rows = []
+    for metric, pair in found.items():
+        gap = value[pair["ours"]][metric]["value"] - value[pair["peer"]][metric]["value"]
+        shown = _signed(pair["difference"]) if pair["difference"] else f"{gap:+.4f} (not paired)"
+        rows.append([HEADINGS[metric], pair["ours"], pair["peer"], shown])
+    if not rows:
+        return ""
+    return table(["metric", "our best", "best peer", "ours less peer, paired"], rows)
+
+
+def listed(title: str, entries: list[dict[str, Any]], key: str) -> str:
+    lines = [f"- **{entry['name']}**: {entry.get(key, '')}" for entry in entries]
+    return f"{title}:\n\n" + "\n".join(lines) if lines else ""
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _interval(metric: dict[str, float] | None) -> str:
+    if metric is None:
+        return "–"
+    digits = 4 if abs(metric["value"]) < 0.02 else 3
+    value, low, high = (f"{metric[end]:.{digits}f}" for end in ("value", "low", "high"))
+    return f"{value} ({low}–{high})"
+
+
+def _signed(metric: dict[str, float]) -> str:
+    return f"{metric['value']:+.3f} ({metric['low']:+.3f} to {metric['high']:+.3f})"
+
+
+def _rounded(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,105 @@
+"""The fixed split, and what probabilities and decisions are worth on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from yardsticks import SecondCataloguer, expected_calibration_error, weights
+
+from plotgenre import Corpus, read_corpus
+from plotgenre.evaluation.evaluation import evaluate
+from plotgenre.evaluation.intervals import Interval, paired_difference
+from plotgenre.evaluation.metrics import top_genres
+
+Bools = npt.NDArray[np.bool_]
+SIDES = ("train", "validation", "test")
+METRICS = (
+    "micro_f1",
+    "samples_f1",
+    "macro_f1_supported",
+    "macro_average_precision_50",
+    "micro_average_precision",
+    "top20_micro_f1",
+    "top20_macro_f1",
+    "second_cataloguer_micro_f1",
+    "expected_calibration_error",
+)
+# The fewer the better; of all others the more.
+FALLING = {"expected_calibration_error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Train, validation and test over the genres of train."""
+
+    train: Corpus
+    validation: Corpus
+    test: Corpus
+    second: SecondCataloguer | None
+
+    @classmethod
+    def read(cls, folder: Path) -> Split:
+        train, validation, test = (read_corpus(folder / f"{side}.parquet") for side in SIDES)
+        table = pl.read_parquet(folder / "test.parquet")
+        tmdb = dict(zip(table["id"].cast(str), _lists(table, "tmdb_genres"), strict=True))
+        second = SecondCataloguer.read(
+            folder, train.genres, test.genre_lists(), [tmdb[film] for film in test.ids]
+        )
+        genres = train.genres
+        return cls(train, validation.with_genres(genres), test.with_genres(genres), second)
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Train films of each genre, shape (g,)."""
+        return self.train.Y.sum(axis=0)
+
+    def as_dict(self, data: Path) -> dict[str, Any]:
+        """What the quality file says about the split."""
+        return {
+            "data": data.name,
+            "train": len(self.train),
+            "validation": len(self.validation),
+            "test": len(self.test),
+            "genres_of_train": len(self.train.genres),
+            "genres_with_test_film": int(self.test.Y.any(axis=0).sum()),
+        }
+
+
+def _lists(table: pl.DataFrame, column: str) -> list[list[str] | None]:
+    return table[column].to_list() if column in table.columns else [None] * len(table)
+
+
+def score(
+    split: Split, P: npt.NDArray[np.float32], D: Bools, thresholds: npt.NDArray[np.float32]
+) -> dict[str, dict[str, float]]:
+    """Every metric of the quality file, over the genres of train that have a test film."""
+    Y, supported = split.test.Y, split.test.Y.any(axis=0)
+    evaluation = evaluate(P, Y, thresholds, split.train.genres, split.counts)
+    found = {name: evaluation.metrics[name] for name in METRICS if name in evaluation.metrics}
+    found["expected_calibration_error"] = expected_calibration_error(
+        P[:, supported], Y[:, supported], weights(len(Y))
+    )
+    if split.second is not None:
+        found["second_cataloguer_micro_f1"] = split.second.score(D)
+    return {name: as_dict(found[name]) for name in METRICS if name in found}
+
+
+def differences(
+    split: Split, peer: tuple[npt.NDArray[np.float32], Bools], ours: tuple[Any, Bools]
+) -> dict[str, dict[str, float]]:
+    """Ours less the peer on the same resamples, for the metrics that plotgenre pairs."""
+    supported, counts = split.test.Y.any(axis=0), split.counts
+    groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
+    first, second = ((P[:, supported], D[:, supported]) for P, D in (peer, ours))
+    found = paired_difference(split.test.Y[:, supported], first, second, groups)
+    found["macro_average_precision_50"] = found["ranked_macro_average_precision"]
+    return {name: as_dict(found[name]) for name in METRICS if name in found}
+
+
+def as_dict(interval: Interval) -> dict[str, float]:
+    return {"value": interval.value, "low": interval.low, "high": interval.high}

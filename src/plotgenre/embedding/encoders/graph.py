@@ -1,0 +1,94 @@
+"""Graphs: an ONNX file made callable by OpenVINO, where that is installed, else by onnxruntime.
+
+OpenVINO runs it in bfloat16 where the processor has instructions for it, onnxruntime in float32.
+Dynamic int8 is not offered: it makes a text's vector depend on its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.embedding.encoders.encoder import first_line
+from plotgenre.errors import EncoderError
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A loaded graph.
+
+    Parameters
+    ----------
+    run
+        From inputs of shape (b, s) by name to the first output, (b, d) or (b, s, d).
+    inputs
+        Names of the inputs that ``run`` wants.
+    precision
+        ``float32`` or ``bfloat16``: what it computes in.
+    """
+
+    run: Callable[[dict[str, Ids]], npt.NDArray[np.float32]]
+    inputs: list[str]
+    precision: str
+
+
+def load_graph(path: Path, precision: str) -> Graph:
+    """Load ``path`` for the processor, in ``float32``, ``bfloat16`` or, by ``auto``, the faster.
+
+    Raises
+    ------
+    EncoderError
+        If the file is no ONNX graph that the runtime can run.
+    """
+    load = _openvino if find_spec("openvino") else _onnxruntime
+    try:
+        return load(path, precision)
+    except (RuntimeError, ValueError, OSError) as broken:
+        raise EncoderError(
+            f"{path} cannot be loaded as an ONNX graph: {first_line(broken)}"
+        ) from broken
+
+
+def _openvino(path: Path, precision: str) -> Graph:
+    import openvino
+
+    core = openvino.Core()
+    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "auto":
+        precision = "bfloat16" if native else "float32"
+    hint = "bf16" if precision == "bfloat16" else "f32"
+    compiled = core.compile_model(
+        str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    )
+
+    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
+        return np.array(compiled(inputs)[0], dtype=np.float32)
+
+    return Graph(run, [port.any_name for port in compiled.inputs], precision)
+
+
+def _onnxruntime(path: Path, precision: str) -> Graph:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as broken:
+        # onnxruntime's own exceptions share no base but Exception.
+        raise ValueError(str(broken)) from broken
+
+    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
+        output: npt.NDArray[np.float32] = session.run(None, inputs)[0]
+        return output
+
+    return Graph(run, [port.name for port in session.get_inputs()], "float32")

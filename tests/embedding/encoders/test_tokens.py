@@ -1,0 +1,50 @@
+import pytest
+from tokenizers import Tokenizer
+
+from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.errors import EncoderError
+
+
+def test_spans_are_the_characters_of_each_token(wordpiece: Tokenizer) -> None:
+    (spans,) = TokenReader(wordpiece, "", 64).spans(["The  harbour!"])
+    assert ["The  harbour!"[a:b] for a, b in spans] == ["The", "harbour", "!"]
+
+
+def test_a_text_without_tokens_has_spans_of_shape_0_2(byte_level: Tokenizer) -> None:
+    assert TokenReader(byte_level, "", 64).spans([""])[0].shape == (0, 2)
+
+
+def test_special_tokens_and_prompt_are_reserved(
+    wordpiece: Tokenizer, byte_level: Tokenizer
+) -> None:
+    assert TokenReader(wordpiece, "", 64).reserved == 2
+    assert TokenReader(wordpiece, "the house ", 64).reserved == 4
+    assert TokenReader(byte_level, "", 64).reserved == 0
+
+
+def test_ids_are_truncated_to_the_maximum_and_keep_special_tokens(wordpiece: Tokenizer) -> None:
+    reader = TokenReader(wordpiece, "the ", 8)
+    ids = reader.ids(["a", "house " * 50])
+    assert [len(one) for one in ids] == reader.lengths(["a", "house " * 50]).tolist() == [4, 8]
+    assert (ids[1][0], ids[1][-1]) == (2, 3)
+    assert wordpiece.id_to_token(ids[1][1]) == "the"
+
+
+def test_padding_and_truncation_baked_into_the_file_are_ignored(wordpiece: Tokenizer) -> None:
+    baked = Tokenizer.from_str(wordpiece.to_str())
+    baked.enable_padding(length=20)
+    baked.enable_truncation(max_length=4)
+    reader, plain = TokenReader(baked, "", 64), TokenReader(wordpiece, "", 64)
+    texts = ["the old house " * 5, "a"]
+    assert reader.ids(texts) == plain.ids(texts)
+    assert [len(s) for s in reader.spans(texts)] == [15, 1]
+    assert reader.vocabulary == plain.vocabulary
+    assert baked.padding is not None
+
+
+@pytest.mark.parametrize("prompt", ["the house " * 3, "the house " * 40])
+def test_a_prompt_that_leaves_no_token_is_refused(wordpiece: Tokenizer, prompt: str) -> None:
+    with pytest.raises(
+        EncoderError, match="reads 8 tokens, but its prompt and special tokens take"
+    ):
+        TokenReader(wordpiece, prompt, 8)

@@ -1,0 +1,302 @@
+"""GenreClassifier: shapes and meaning, scikit-learn's conventions, bad input."""
+
+import numpy as np
+import pytest
+
+from plotgenre import GenreClassifier
+from plotgenre.branches.semantic import Progress
+from plotgenre.classifier import films_per_genre, sigmoid
+from plotgenre.corpus.films import Corpus
+from plotgenre.errors import CorpusError, InputError, RecipeError
+from plotgenre.learning.thresholds import decide
+
+GENRES = ["Comedy", "Horror", "Romance", "War"]
+HORROR = "ghost house cellar discovers old cellar."
+
+
+@pytest.fixture(scope="session")
+def matrix(film_lists):
+    return np.array([[genre in names for genre in GENRES] for names in film_lists[1]], dtype=int)
+
+
+@pytest.fixture(scope="session")
+def fitted_on_matrix(film_lists, film_recipe, matrix):
+    return GenreClassifier(film_recipe).fit(film_lists[0], matrix)
+
+
+def test_learns_the_genres(fitted, film_lists):
+    plots, genres = film_lists
+    assert list(fitted.classes_) == GENRES
+    assert fitted.score(plots, genres) > 0.65
+    assert next(iter(fitted.tag(HORROR))) == "Horror"
+    assert fitted.history_.best_epoch >= 1
+
+
+def test_shapes_and_meaning(fitted, film_lists):
+    plots = film_lists[0][:7]
+    logits, P = fitted.decision_function(plots), fitted.predict_proba(plots)
+    assert logits.shape == P.shape == (7, 4)
+    assert P.dtype == np.float32
+    np.testing.assert_allclose(P, 1 / (1 + np.exp(-logits.astype(float))), atol=1e-6)
+    np.testing.assert_array_equal(fitted.transform(plots), logits)
+    D = decide(P, fitted.thresholds_)
+    for tagged, names, p, on in zip(
+        fitted.tag_many(plots), fitted.predict(plots), P, D, strict=True
+    ):
+        assert list(tagged) == names
+        assert tagged == {GENRES[j]: float(p[j]) for j in np.flatnonzero(on)}
+        assert list(tagged.values()) == sorted(tagged.values(), reverse=True)
+
+
+def test_batch_equals_one_by_one(fitted, film_lists):
+    plots = [*film_lists[0][:12], "love " * 150, "war"]
+    one_by_one = np.concatenate([fitted.predict_proba([plot]) for plot in plots])
+    np.testing.assert_allclose(fitted.predict_proba(plots), one_by_one, atol=1e-5)
+    assert fitted.tag(plots[3]).keys() == fitted.tag_many(plots)[3].keys()
+
+
+def test_no_plots_give_no_rows(fitted):
+    assert fitted.predict_proba([]).shape == (0, 4)
+    assert fitted.predict([]) == []
+
+
+def test_same_seed_same_model_and_other_seed_another(fitted, film_lists, film_recipe):
+    again = GenreClassifier(film_recipe).fit(*film_lists)
+    other = GenreClassifier(film_recipe.with_settings({"training.seed": 9})).fit(*film_lists)
+    P = fitted.predict_proba(film_lists[0])
+    np.testing.assert_array_equal(again.predict_proba(film_lists[0]), P)
+    np.testing.assert_array_equal(again.thresholds_, fitted.thresholds_)
+    assert not np.array_equal(other.predict_proba(film_lists[0]), P)
+
+
+def test_rare_genres_are_left_out_but_remembered(fitted):
+    assert "Opera" not in fitted.classes_
+    assert fitted.train_films_["Opera"] == 3
+    assert set(fitted.train_films_) == {*GENRES, "Opera"}
+
+
+def test_merges(film_lists, film_recipe):
+    plots, genres = film_lists
+    renamed = [
+        ["Scary" if name == "Horror" and i % 2 else name for name in names]
+        for i, names in enumerate(genres)
+    ]
+    recipe = film_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
+    merged = GenreClassifier(recipe).fit(
+        plots, renamed, validation=(plots[:20], renamed[:20])
+    )
+    plain = GenreClassifier(film_recipe).fit(plots, genres, validation=(plots[:20], genres[:20]))
+    assert list(merged.classes_) == GENRES
+    np.testing.assert_array_equal(merged.predict_proba(plots), plain.predict_proba(plots))
+
+
+def test_a_matrix_is_answered_with_a_matrix(fitted_on_matrix, film_lists, matrix):
+    D = fitted_on_matrix.predict(film_lists[0])
+    assert D.shape == matrix.shape
+    assert set(np.unique(D)) <= {0, 1}
+    assert list(fitted_on_matrix.classes_) == [f"genre_{j}" for j in range(4)]
+    micro_f1 = 2 * (D & matrix).sum() / (D.sum() + matrix.sum())
+    assert fitted_on_matrix.score(film_lists[0], matrix) == pytest.approx(micro_f1)
+    assert micro_f1 > 0.65
+
+
+def test_a_matrix_keeps_every_column(film_lists, film_recipe, matrix):
+    wide = np.hstack([matrix, np.zeros((len(matrix), 1), dtype=int)]).astype(bool)
+    assert GenreClassifier(film_recipe).fit(film_lists[0], wide).predict(["x"]).shape == (1, 5)
+
+
+def test_validation_with_unknown_genres(film_lists, film_recipe):
+    plots, genres = film_lists
+    held_out = [[*names, "Never seen"] for names in genres[60:]]
+    given = GenreClassifier(film_recipe).fit(
+        plots[:60], genres[:60], validation=(plots[60:], held_out)
+    )
+    plain = GenreClassifier(film_recipe).fit(
+        plots[:60], genres[:60], validation=(plots[60:], genres[60:])
+    )
+    np.testing.assert_array_equal(given.thresholds_, plain.thresholds_)
+    np.testing.assert_array_equal(given.predict_proba(plots), plain.predict_proba(plots))
+
+
+def test_store_encodes_each_slice_once(film_lists, film_recipe, tmp_path, fitted):
+    chunks = []
+    model = GenreClassifier(film_recipe, store=tmp_path).fit(*film_lists)
+    P = model.predict_proba(film_lists[0], Progress(embedding=chunks.append))
+    assert not chunks
+    # The store keeps vectors in float16.
+    np.testing.assert_allclose(P, fitted.predict_proba(film_lists[0]), atol=1e-2)
+
+
+# ----------------------------------------------------------- scikit-learn
+
+
+def test_clone_and_parameters(film_recipe):
+    from sklearn.base import clone
+
+    model = GenreClassifier(film_recipe, store="here")
+    copy = clone(model)
+    assert copy.get_params() == model.get_params() == {"recipe": film_recipe, "store": "here"}
+    assert copy.set_params(head__kind="linear", store=None) is copy
+    assert copy.settings().head.kind == "linear"
+    assert copy.store is None
+    assert model.settings().head.kind == "mlp"
+    with pytest.raises(InputError, match="no parameter 'colour'"):
+        model.set_params(colour="red")
+    with pytest.raises(RecipeError, match=r"unknown setting 'head\.colour'"):
+        model.set_params(head__colour="red")
+
+
+def test_recipe_by_name_and_default(tmp_path, film_recipe):
+    assert GenreClassifier().settings() == GenreClassifier("mixed").settings()
+    film_recipe.save(tmp_path / "own.toml")
+    assert GenreClassifier(tmp_path / "own.toml").settings() == film_recipe
+
+
+def test_in_a_pipeline(film_lists, film_recipe):
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    lower = FunctionTransformer(lambda plots: [plot.replace("FILM", "Film") for plot in plots])
+    pipeline = Pipeline([("lower", lower), ("genres", GenreClassifier(film_recipe))])
+    pipeline.set_params(genres__head__kind="linear")
+    pipeline.fit(*film_lists)
+    assert pipeline.predict([HORROR])[0][0] == "Horror"
+    assert pipeline.score(*film_lists) > 0.65
+
+
+def test_as_features_of_another_model(film_lists, film_recipe, matrix):
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+
+    pipeline = make_pipeline(GenreClassifier(film_recipe), KNeighborsClassifier(1))
+    pipeline.fit(film_lists[0], matrix)
+    # Its own nearest neighbour is the film itself, unless two have the same logits.
+    assert (pipeline.predict(film_lists[0]) == matrix).mean() > 0.95
+
+
+def test_cross_validation(film_lists, film_recipe, matrix):
+    from sklearn.metrics import average_precision_score
+    from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
+
+    model = GenreClassifier(film_recipe)
+    folds = KFold(2, shuffle=True, random_state=0)
+    P = cross_val_predict(model, film_lists[0], matrix, cv=folds, method="predict_proba")
+    assert P.shape == matrix.shape
+    assert average_precision_score(matrix, P) > 0.7
+    scores = cross_val_score(model, film_lists[0], matrix, cv=folds)
+    assert scores.shape == (2,)
+    assert scores.min() > 0.5
+
+
+def test_check_is_fitted(fitted, film_recipe):
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(fitted)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(GenreClassifier(film_recipe))
+
+
+# -------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("plots", "sentence"),
+    [
+        ("a bare text", "expected a list of plots, got one text"),
+        (None, "plots: expected a list, got None"),
+        (["fine", ""], r"plot 1 \(counting from 0\) is ''; expected a text"),
+        (["fine", " \n"], "plot 1"),
+        ([None], "plot 0 .* is None"),
+        ([3], "plot 0 .* is 3"),
+        (["\udcff"], "plot 0"),
+    ],
+)
+def test_plots_that_make_no_sense(fitted, plots, sentence):
+    for call in (fitted.predict, fitted.predict_proba, fitted.transform, fitted.tag_many):
+        with pytest.raises(InputError, match=sentence) as caught:
+            call(plots)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_single_empty_plot(fitted):
+    with pytest.raises(InputError, match="plot 0"):
+        fitted.tag("")
+
+
+@pytest.mark.parametrize(
+    ("genres", "sentence"),
+    [
+        ([["A"]], "2 plots need as many genre lists, got 1"),
+        (None, "genres: expected a list, got None"),
+        ("AB", "got one text"),
+        (["A", "B"], "genres of film 0"),
+        ([["A"], None], "genres of film 1: expected a list, got None"),
+        ([["A"], ["B", None]], r"genres of film 1 .*\['B', None\]"),
+        ([[0, 1], [1, 0]], "numpy array of 0 and 1"),
+        (np.array([[0, 2], [1, 0]]), "with 0 and 1"),
+        (np.array([[0.5, 0], [1, 0]]), "with 0 and 1"),
+        (np.array([[np.nan, 0], [1, 0]]), "with 0 and 1"),
+        (np.array([0, 1]), r"shape \(n, g\)"),
+        (np.array(["A", "B"]), r"shape \(n, g\)"),
+        (np.array([[0, 1]]), "2 plots and 2 genres"),
+    ],
+)
+def test_genres_that_make_no_sense(film_recipe, genres, sentence):
+    with pytest.raises(InputError, match=sentence) as caught:
+        GenreClassifier(film_recipe).fit(["one", "two"], genres)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_validation_that_makes_no_sense(film_lists, film_recipe, matrix):
+    plots, genres = film_lists
+    model = GenreClassifier(film_recipe)
+    with pytest.raises(InputError, match="must both be names"):
+        model.fit(plots, genres, validation=(plots, matrix))
+    with pytest.raises(InputError, match="90 validation plots need as many lists, got 89"):
+        model.fit(plots, genres, validation=(plots, genres[:-1]))
+    with pytest.raises(InputError, match="4 genres and validation has 3"):
+        model.fit(plots, matrix, validation=(plots, matrix[:, :3]))
+    with pytest.raises(InputError, match="no validation film has any genre"):
+        model.fit(plots, genres, validation=(plots[:2], [["Elsewhere"], []]))
+
+
+def test_no_genre_with_enough_films(film_lists, film_recipe):
+    recipe = film_recipe.with_settings({"genres.minimum_films": 80})
+    with pytest.raises(CorpusError, match="has 80 films or more"):
+        GenreClassifier(recipe).fit(*film_lists)
+
+
+def test_score_needs_the_same_genres(fitted, film_lists, matrix):
+    with pytest.raises(InputError, match="targets have 3 genres, the classifier 4"):
+        fitted.score(film_lists[0], matrix[:, :3])
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "tag_many"])
+def test_not_fitted(method):
+    with pytest.raises(InputError, match="not fitted yet"):
+        getattr(GenreClassifier(), method)(["A plot"])
+
+
+def test_save_needs_a_fitted_classifier(tmp_path):
+    with pytest.raises(InputError, match="not fitted yet"):
+        GenreClassifier().save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_fit_leaves_the_older_model(film_lists, film_recipe):
+    model = GenreClassifier(film_recipe).fit(*film_lists)
+    before = model.predict_proba(film_lists[0])
+    with pytest.raises(InputError):
+        model.fit(film_lists[0], film_lists[1][:-1])
+    np.testing.assert_array_equal(model.predict_proba(film_lists[0]), before)
+
+
+def test_sigmoid_does_not_overflow():
+    P = sigmoid(np.array([-1e4, -2, 0, 2, 1e4], dtype=np.float32))
+    np.testing.assert_allclose(P, [0, 0.1192029, 0.5, 0.8807971, 1], atol=1e-6)
+
+
+def test_films_per_genre():
+    corpus = Corpus.from_lists(["a", "b"], [["X", "Y"], ["Y"]])
+    assert films_per_genre(corpus) == {"X": 1, "Y": 2}

@@ -1,0 +1,128 @@
+"""Experiments: what lies in the folder, resuming, and scores that leaving genres out cannot buy."""
+
+import json
+
+import numpy as np
+import pytest
+
+from plotgenre import Corpus, GenreClassifier, Recipe, run_experiment
+from plotgenre.branches.semantic import Progress
+from plotgenre.errors import CorpusError, InputError
+from plotgenre.evaluation.evaluation import Evaluation
+from plotgenre.experiment import evaluate_classifier
+
+
+@pytest.fixture(scope="session")
+def corpus(film_lists) -> Corpus:
+    return Corpus.from_lists(*film_lists)
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_without_a_split(corpus, film_recipe, tmp_path):
+    done = run_experiment(film_recipe, corpus, tmp_path / "out")
+    expected = {"checkpoints", "model", "recipe.toml", "history.json", "history.png"}
+    assert files(tmp_path / "out") == expected
+    assert Recipe.load(tmp_path / "out" / "recipe.toml") == film_recipe
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert history == done.classifier.history_.as_dict()
+    assert (tmp_path / "out" / "history.png").read_bytes()[:4] == b"\x89PNG"
+    assert {"evaluation.json", "README.md"} <= files(tmp_path / "out" / "model")
+    stored = json.loads((tmp_path / "out" / "model" / "evaluation.json").read_text())
+    assert Evaluation.from_dict(stored).metrics == done.evaluation.metrics
+    # A tenth of 90 films is for the test, a quarter for validation.
+    assert 5 <= done.evaluation.films <= 13
+    assert 50 <= len(done.chosen.corpus) <= 66
+    loaded = GenreClassifier.load(tmp_path / "out" / "model")
+    P = done.classifier.predict_proba(corpus.plots)
+    np.testing.assert_array_equal(loaded.predict_proba(corpus.plots), P)
+
+
+def test_with_a_given_split(corpus, film_recipe, tmp_path):
+    train, validation, test = (corpus.take(range(a, b)) for a, b in ((0, 50), (50, 70), (70, 90)))
+    done = run_experiment(film_recipe, train, tmp_path, validation=validation, test=test)
+    assert len(done.chosen.corpus) == 50
+    assert done.chosen.left_out == {"Opera": 3}
+    assert done.evaluation.films == 20
+    assert done.evaluation.metrics["micro_f1"].value > 0.5
+
+
+def test_validation_without_test_scores_nothing(corpus, film_recipe, tmp_path):
+    done = run_experiment(film_recipe, corpus, tmp_path, validation=corpus)
+    assert done.evaluation is None
+    assert "evaluation.json" not in files(tmp_path / "model")
+
+
+def test_a_given_test_is_not_split_off(corpus, film_recipe, tmp_path):
+    train, test = corpus.take(range(60)), corpus.take(range(60, 90))
+    done = run_experiment(film_recipe, train, tmp_path, test=test)
+    assert done.evaluation.films == 30
+    assert 40 <= len(done.chosen.corpus) <= 50
+
+
+def test_split_without_validation_is_refused(corpus, film_recipe, tmp_path):
+    recipe = film_recipe.with_settings({"split.validation": 0.0})
+    with pytest.raises(CorpusError, match=r"split\.validation is 0"):
+        run_experiment(recipe, corpus, tmp_path)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_resumes_after_an_interrupt(corpus, film_recipe, tmp_path, dropout):
+    recipe = film_recipe.with_settings({"head.dropout": dropout})
+    whole = run_experiment(recipe, corpus, tmp_path / "whole")
+
+    def stop(scores) -> None:
+        if scores.epoch == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(recipe, corpus, tmp_path / "cut", progress=Progress(epoch=stop))
+    assert files(tmp_path / "cut") == {"checkpoints"}
+    heard = []
+    resumed = run_experiment(
+        recipe, corpus, tmp_path / "cut", progress=Progress(epoch=lambda s: heard.append(s.epoch))
+    )
+    assert heard[0] == 7
+    ours, theirs = resumed.classifier.branch_.tensors(), whole.classifier.branch_.tensors()
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    np.testing.assert_array_equal(resumed.classifier.thresholds_, whole.classifier.thresholds_)
+
+
+def test_other_settings_do_not_resume(corpus, film_recipe, tmp_path):
+    run_experiment(film_recipe, corpus, tmp_path)
+    other = film_recipe.with_settings({"training.learning_rate": 0.01})
+    with pytest.raises(InputError, match=r"training\.learning_rate was 0\.02 there"):
+        run_experiment(other, corpus, tmp_path)
+
+
+def test_left_out_genres_count_with_probability_zero(fitted, corpus):
+    evaluation = evaluate_classifier(fitted, corpus)
+    opera = next(row for row in evaluation.per_genre if row.genre == "Opera")
+    assert (opera.train_films, opera.support, opera.predicted) == (3, 3, 0)
+    assert (opera.f1, opera.recall, opera.threshold) == (0, 0, 1)
+    # Of equal probabilities, 3 films of 90 have an average precision of 3/90.
+    assert opera.average_precision == pytest.approx(3 / 90)
+    D = fitted.predict_proba(corpus.plots) >= fitted.thresholds_
+    Y = corpus.with_genres(fitted.classes_).Y
+    micro_f1 = 2 * (D & Y).sum() / (D.sum() + Y.sum() + 3)
+    assert evaluation.metrics["micro_f1"].value == pytest.approx(micro_f1)
+
+
+def test_evaluation_applies_the_models_merges(film_lists, film_recipe, corpus):
+    recipe = film_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
+    model = GenreClassifier(recipe).fit(*film_lists)
+    renamed = corpus.with_targets(
+        ["Scary" if name == "Horror" else name for name in corpus.genres], corpus.Y
+    )
+    ours, theirs = evaluate_classifier(model, renamed), evaluate_classifier(model, corpus)
+    assert ours.metrics == theirs.metrics
+
+
+def test_evaluation_needs_a_genre_in_common(fitted):
+    strangers = Corpus.from_lists(["a plot"], [["Elsewhere"]])
+    with pytest.raises(CorpusError, match="none of the 1 films has a genre that the model knows"):
+        evaluate_classifier(fitted, strangers)
