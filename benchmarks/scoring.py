@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from yardsticks import SecondCataloguer, expected_calibration_error, weights
 
 from plotgenre import Corpus, read_corpus
 from plotgenre.evaluation.evaluation import evaluate
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import top_genres
+from yardsticks import SecondCataloguer, expected_calibration_error, weights
 
 Bools = npt.NDArray[np.bool_]
 SIDES = ("train", "validation", "test")
@@ -44,6 +44,7 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> Split:
+        """From the three parquet files of a folder."""
         train, validation, test = (read_corpus(folder / f"{side}.parquet") for side in SIDES)
         table = pl.read_parquet(folder / "test.parquet")
         tmdb = dict(zip(table["id"].cast(str), _lists(table, "tmdb_genres"), strict=True))

@@ -1,7 +1,6 @@
 """What all rooms' tests share: where the real corpora lie, and tiny encoders to embed with."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 

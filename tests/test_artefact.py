@@ -168,8 +168,10 @@ def test_missing_folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("config.json", "is not a model: it lacks config.json"),
-     ("head.safetensors", "is not a whole model: it lacks head.safetensors")],
+    [
+        ("config.json", "is not a model: it lacks config.json"),
+        ("head.safetensors", "is not a whole model: it lacks head.safetensors"),
+    ],
 )
 def test_missing_file(model, name, sentence):
     (model / name).unlink()
@@ -184,7 +186,7 @@ def test_truncated_and_flipped_head(model):
     flipped[-1] ^= 1
     for damaged in (data[:-10], bytes(flipped), b""):
         path.write_bytes(damaged)
-        with pytest.raises(ArtefactError, match="its SHA-256 is not the one in config.json"):
+        with pytest.raises(ArtefactError, match=r"its SHA-256 is not the one in config\.json"):
             GenreClassifier.load(model)
 
 
@@ -192,14 +194,14 @@ def test_not_safetensors(model):
     data = b"\x80\x04pickle"
     (model / "head.safetensors").write_bytes(data)
     change(model, lambda config: config.update(head_sha256=hashlib.sha256(data).hexdigest()))
-    with pytest.raises(ArtefactError, match="head.safetensors is damaged"):
+    with pytest.raises(ArtefactError, match=r"head\.safetensors is damaged"):
         GenreClassifier.load(model)
 
 
 @pytest.mark.parametrize("text", ["{", "", '"\\ud800', "\x00"])
 def test_broken_json(model, text):
     (model / "config.json").write_text(text)
-    with pytest.raises(ArtefactError, match="config.json is damaged"):
+    with pytest.raises(ArtefactError, match=r"config\.json is damaged"):
         GenreClassifier.load(model)
 
 
@@ -253,7 +255,10 @@ def _with_nan(tensors):
         (_with_nan, "'output.bias' of shape .* has NaN"),
         (lambda t: t.pop("output.bias"), "'output.bias' of shape .* is missing"),
         (lambda t: t.update(more=np.ones(1, np.float32)), "no tensor 'more'"),
-        (lambda t: t.update({"output.bias": np.ones(9, np.float32)}), r"found float32 of shape \(9"),
+        (
+            lambda t: t.update({"output.bias": np.ones(9, np.float32)}),
+            r"found float32 of shape \(9",
+        ),
         (lambda t: t.update({"output.bias": np.ones(4)}), "found float64"),
     ],
 )

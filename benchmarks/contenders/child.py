@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from contenders import CONTENDERS
 from contenders.protocol import Contender, Probabilities, UnavailableError
 from installed import installed_mb
-from scoring import Split, score
-
 from plotgenre.errors import MissingExtraError
 from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
+from scoring import Split, score
 
 THRESHOLDS = ThresholdSettings(scope="global", metric="micro_f1")
 TAGGED, WARMED = 512, 16
@@ -71,18 +71,16 @@ def measure(name: str, split: Split, store: Path | None, folder: Path) -> dict[s
 
 
 def fitted(contender: Contender, split: Split) -> float:
-    """Seconds of fitting; vectors are put into the store before the clock starts."""
-    vectors = getattr(contender, "vectors", None)
-    if vectors is not None:
-        vectors([*split.train.plots, *split.validation.plots])
+    """Seconds of fitting; encoding that a store keeps is not in them."""
+    contender.prepare([*split.train.plots, *split.validation.plots])
     begun = time.monotonic()
     held_out = (split.validation.plots, split.validation.Y)
     contender.fit(split.train.plots, split.train.Y, split.train.genres, held_out)
-    return time.monotonic() - begun + getattr(contender, "scaled_seconds", 0.0)
+    return time.monotonic() - begun + contender.scaled_seconds
 
 
 def checked(P: Probabilities, Y: np.ndarray) -> Probabilities:
-    """Refuse what is no probability, so that a contender's mistake shows here and not as a score."""
+    """Refuse what is no probability, so that a mistake shows here and not as a score."""
     if P.shape != Y.shape or not ((P >= 0) & (P <= 1)).all():
         raise ValueError(f"expected numbers in [0, 1] of shape {Y.shape}, got {P.shape}")
     return P.astype(np.float32)
@@ -96,7 +94,7 @@ def plots_per_second(contender: Contender, plots: list[str]) -> float:
 
 
 def peak_mb() -> float:
-    """Largest resident set of this process, and of its largest worker if it had any; kB on Linux."""
+    """Largest resident set of this process and of its largest worker; kB on Linux."""
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(resource.getrusage(which).ru_maxrss for which in who) / 1024
 

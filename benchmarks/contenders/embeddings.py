@@ -1,4 +1,4 @@
-"""Mean MiniLM vectors for the contenders that read embeddings: the very ones that plotgenre reads."""
+"""Mean MiniLM vectors for contenders that read embeddings: the very ones that plotgenre reads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from plotgenre.embedding.store import Store
 SLICING = Slicing(way="windows", tokens=126, overlap=0, max_slices=8)
 
 
+def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:
+    """Slicing and encoder, and the store if one is given, out of which known slices are read."""
+    encoder = load_encoder(settings)
+    return Embedder(slicing, encoder, None if store is None else Store(store, encoder.card))
+
+
 @dataclass(frozen=True)
 class MeanVectors:
     """Whole plot to one vector of unit length: the mean over its windows."""
@@ -25,13 +31,14 @@ class MeanVectors:
 
     @classmethod
     def open(cls, store: Path | None) -> MeanVectors:
-        encoder = load_encoder(EncoderSettings())
-        kept = None if store is None else Store(store, encoder.card)
-        return cls(Embedder(SLICING, encoder, kept))
+        """With the store, if one is given, out of which known plots are read."""
+        return cls(open_embedder(SLICING, EncoderSettings(), store))
 
     def __call__(self, plots: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors of shape (n, d)."""
         vectors = self.embedder.embed(plots).pooled("mean").vectors
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def cold(self) -> MeanVectors:
+        """The same without a store."""
         return MeanVectors(replace(self.embedder, store=None))

@@ -10,17 +10,20 @@ from pathlib import Path
 
 import fasttext
 import numpy as np
-from contenders.protocol import Probabilities, Targets, Validation
+from typing_extensions import override
+
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 
 EPOCHS, RATE = 25, 0.3
 
 
-class FastText:
+class FastText(Contender):
     """Words and word pairs, hashed; labels are numbers, for names may hold blanks."""
 
     library = f"fastText (fasttext-numpy2-wheel {version('fasttext-numpy2-wheel')})"
     notes = f"-loss ova, wordNgrams 2, dim 100, {EPOCHS} epochs at {RATE}, 2 threads"
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -35,6 +38,7 @@ class FastText:
                 bucket=200_000, dim=100, thread=2, verbose=0,
             )  # fmt: skip
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         P = np.zeros((len(plots), self.genres), dtype=np.float32)
         labels, values = self.model.predict([words(plot) for plot in plots], k=-1)
@@ -42,9 +46,7 @@ class FastText:
             row[[int(name.removeprefix("__label__")) for name in names]] = np.clip(found, 0, 1)
         return P
 
-    def cold(self) -> FastText:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         self.model.save_model(str(folder / "model.bin"))
 

@@ -7,15 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from contenders.protocol import Probabilities, Targets, UnavailableError, Validation
+from typing_extensions import override
 
+from contenders.protocol import Contender, Probabilities, Targets, UnavailableError, Validation
 from plotgenre.embedding.encoders.minilm import bundled_folder
 
 # SetFit pairs every film with every other, so that it must be given a sample.
 FILMS, STEPS, BATCH, TOKENS = 2000, 100, 16, 128
 
 
-class SetFit:
+class SetFit(Contender):
     """The library's trainer and head, at its defaults but for the budget."""
 
     library = f"setfit {version('setfit')}"
@@ -24,6 +25,7 @@ class SetFit:
         f"the first {TOKENS} tokens of a plot"
     )
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -48,15 +50,14 @@ class SetFit:
         )  # fmt: skip
         Trainer(model=self.model, args=arguments, train_dataset=data).train()
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         P = np.zeros((len(plots), self.genres), dtype=np.float32)
         found = self.model.predict_proba(list(plots), as_numpy=True, show_progress_bar=False)
         P[:, self.columns] = np.clip(np.asarray(found), 0, 1)
         return P
 
-    def cold(self) -> SetFit:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(str(folder / "model"))
 

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import sklearn
-from contenders.embeddings import MeanVectors
-from contenders.protocol import Probabilities, Targets, Validation
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
+from typing_extensions import override
+
+from contenders.embeddings import MeanVectors
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 
 NEIGHBOURS = (25, 50, 100)
 
 
-class NearestFilms:
+class NearestFilms(Contender):
     """Share of a genre among the k most similar train films, weighted by cosine similarity."""
 
     library = f"scikit-learn {sklearn.__version__}"
@@ -25,6 +27,11 @@ class NearestFilms:
     def __init__(self, vectors: MeanVectors) -> None:
         self.vectors = vectors
 
+    @override
+    def prepare(self, plots: Sequence[str]) -> None:
+        self.vectors(plots)
+
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -38,6 +45,7 @@ class NearestFilms:
         self.k = max(scores, key=lambda k: scores[k])
         self.notes = f"k = {self.k} of {NEIGHBOURS} by validation; encoding is not in fit seconds"
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         return self._vote(self.vectors(plots), self.k)
 
@@ -48,11 +56,13 @@ class NearestFilms:
         votes = [w @ self.Y[r] for w, r in zip(weights, rows, strict=True)]
         return np.clip(np.stack(votes), 0, 1)
 
+    @override
     def cold(self) -> NearestFilms:
         other = copy(self)
         other.vectors = self.vectors.cold()
         return other
 
+    @override
     def save(self, folder: Path) -> None:
         np.savez(folder / "films.npz", vectors=self.train, targets=np.packbits(self.Y > 0, axis=1))
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import joblib
 import libmultilabel.linear as linear
 import numpy as np
-from contenders.protocol import Probabilities, Targets, Validation, sigmoid
+from typing_extensions import override
+
+from contenders.protocol import Contender, Probabilities, Targets, Validation, sigmoid
 
 METHODS = {
     "1vsrest": linear.train_1vsrest,
@@ -20,7 +22,7 @@ METHODS = {
 OPTIONS = "-s 2 -m 2"
 
 
-class Linear:
+class Linear(Contender):
     """Decision values through a sigmoid; thresholds that the method learns stand in its bias."""
 
     library = f"libmultilabel {version('libmultilabel')}"
@@ -29,6 +31,7 @@ class Linear:
         self.method = method
         self.notes = f"train_{method}, {OPTIONS}, unigram TF-IDF; a sigmoid of decision values"
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -39,6 +42,7 @@ class Linear:
         self.columns = [int(name) for name in self.words.label_mapping]
         self.model = METHODS[self.method](data["y"], data["x"], False, OPTIONS)
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         given = {"test": {"x": list(plots), "y": [[] for _ in plots]}}
         P = np.zeros((len(plots), self.genres), dtype=np.float32)
@@ -46,9 +50,7 @@ class Linear:
         P[:, self.columns] = sigmoid(np.asarray(values))
         return P
 
-    def cold(self) -> Linear:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         joblib.dump((self.words, self.model), folder / "linear.joblib")
 

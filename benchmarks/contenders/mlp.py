@@ -9,15 +9,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 import sklearn
-from contenders.embeddings import MeanVectors
-from contenders.protocol import Probabilities, Targets, Validation
 from sklearn.neural_network import MLPClassifier
+from typing_extensions import override
+
+from contenders.embeddings import MeanVectors
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 
 HIDDEN = (512,)
 MAX_EPOCHS = 100
 
 
-class Mlp:
+class Mlp(Contender):
     """One hidden layer, one logistic output a genre."""
 
     library = f"scikit-learn {sklearn.__version__}"
@@ -29,6 +31,11 @@ class Mlp:
     def __init__(self, vectors: MeanVectors) -> None:
         self.vectors = vectors
 
+    @override
+    def prepare(self, plots: Sequence[str]) -> None:
+        self.vectors(plots)
+
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -38,15 +45,18 @@ class Mlp:
         # Vectors of unit length have coordinates of about 0.05, at which Adam's first steps crawl.
         self.model.fit(self.vectors(plots) * np.float32(20), Y.astype(np.int8))
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         scaled = self.vectors(plots) * np.float32(20)
         return self.model.predict_proba(scaled).astype(np.float32)
 
+    @override
     def cold(self) -> Mlp:
         other = copy(self)
         other.vectors = self.vectors.cold()
         return other
 
+    @override
     def save(self, folder: Path) -> None:
         joblib.dump(self.model, folder / "mlp.joblib")
 

@@ -15,31 +15,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from contenders.protocol import Probabilities, Targets, Validation
 from sentence_transformers import SentenceTransformer
+from typing_extensions import override
 
+from contenders.embeddings import open_embedder
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.minilm import bundled_folder
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.embedding.store import Store
 
 SAMPLE, EPOCHS, RATE = 300, 3, 0.05
 HIDDEN = 512
 
 
-class Origin:
+class Origin(Contender):
     """One hidden layer on the vector of the plot's beginning, SGD with a batch of one."""
 
     library = f"sentence-transformers {version('sentence-transformers')}, torch {torch.__version__}"
 
     def __init__(self, store: Path | None) -> None:
         self.encoder = SentenceTransformer(str(bundled_folder()), device="cpu")
-        encoder = load_encoder(EncoderSettings())
-        kept = None if store is None else Store(store, encoder.card)
-        self.embedder: Embedder | None = Embedder(Slicing(way="start"), encoder, kept)
-        self.scaled_seconds = 0.0
+        embedder = open_embedder(Slicing(way="start"), EncoderSettings(), store)
+        self.embedder: Embedder | None = embedder
 
+    @override
+    def prepare(self, plots: Sequence[str]) -> None:
+        self._vectors(plots)
+
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -80,15 +84,18 @@ class Origin:
             return self._one_at_a_time(plots)
         return self.embedder.embed(plots).vectors
 
+    @override
     @torch.inference_mode()
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         return torch.sigmoid(self.head(torch.from_numpy(self._vectors(plots)))).numpy()
 
+    @override
     def cold(self) -> Origin:
         other = copy(self)
         other.embedder = None
         return other
 
+    @override
     def save(self, folder: Path) -> None:
         torch.save(self.head.state_dict(), folder / "head.pt")
 

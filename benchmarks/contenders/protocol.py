@@ -27,10 +27,16 @@ class Contender(Protocol):
         Name and version, for the table.
     notes
         Settings, budget, and what is scaled or left out; one sentence or two, for the table.
+    scaled_seconds
+        Seconds of fitting that were not spent here but follow from a measured sample.
     """
 
     library: str
     notes: str
+    scaled_seconds: float = 0.0
+
+    def prepare(self, plots: Sequence[str]) -> None:
+        """Put vectors of train and validation plots into the store, before the clock starts."""
 
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
@@ -44,7 +50,7 @@ class Contender(Protocol):
 
     def cold(self) -> Contender:
         """The same, but reading no store: what tagging new plots takes."""
-        ...
+        return self
 
     def save(self, folder: Path) -> None:
         """Write all that tagging needs beside installed packages, as the library does it."""

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import spacy
-from contenders.protocol import Probabilities, Targets, Validation
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
+from typing_extensions import override
+
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 
 # Wall-clock minutes of updates, tokenising not counted; the last epoch is cut off there.
 MINUTES = {"bow": 4.0, "cnn": 5.0}
@@ -49,7 +51,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-class SpacyTextcat:
+class SpacyTextcat(Contender):
     """A blank English pipeline with one component, trained for a stated time."""
 
     library = f"spacy {spacy.__version__}"
@@ -57,6 +59,7 @@ class SpacyTextcat:
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -92,6 +95,7 @@ class SpacyTextcat:
     def _doc(self, plot: str) -> Doc:
         return self.nlp.make_doc(plot)[: TOKENS[self.kind]].as_doc()
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         P = np.empty((len(plots), len(self.genres)), dtype=np.float32)
         docs = self.nlp.pipe((self._doc(plot) for plot in plots), batch_size=128)
@@ -99,9 +103,7 @@ class SpacyTextcat:
             row[:] = [doc.cats[str(j)] for j in range(len(self.genres))]
         return np.clip(P, 0, 1)
 
-    def cold(self) -> SpacyTextcat:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         self.nlp.to_disk(folder / "pipeline")
 

@@ -12,21 +12,23 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from contenders.protocol import Probabilities, Targets, Validation
 from model2vec.distill import distill
 from model2vec.train import StaticModelForClassification
+from typing_extensions import override
 
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 from plotgenre.embedding.encoders.minilm import bundled_folder
 
 MAX_EPOCHS = 25
 
 
-class StaticVectors:
+class StaticVectors(Contender):
     """Distilled vectors and an MLP head, both trained; distilling is in fit seconds."""
 
     library = f"model2vec {version('model2vec')}"
     notes = f"vectors distilled from MiniLM (256 d), fine-tuned, at most {MAX_EPOCHS} epochs"
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -43,15 +45,14 @@ class StaticVectors:
         }
         self.model.fit(**sides, max_epochs=MAX_EPOCHS, early_stopping_patience=3, device="cpu")
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         P = np.zeros((len(plots), self.genres), dtype=np.float32)
         columns = [int(name) for name in self.model.classes]
         P[:, columns] = np.clip(self.model.predict_proba(list(plots)), 0, 1)
         return P
 
-    def cold(self) -> StaticVectors:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(str(folder / "model"))
 

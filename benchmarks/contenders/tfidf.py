@@ -8,11 +8,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 import sklearn
-from contenders.protocol import Probabilities, Targets, Validation
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.multiclass import OneVsRestClassifier
+from typing_extensions import override
+
+from contenders.protocol import Contender, Probabilities, Targets, Validation
 
 FEATURES = 100_000
 STRENGTHS = (3.0, 10.0)
@@ -20,11 +22,12 @@ STRENGTHS = (3.0, 10.0)
 TUNED_ON = 6
 
 
-class TfidfLogistic:
+class TfidfLogistic(Contender):
     """liblinear's dual solver; C is one for all genres."""
 
     library = f"scikit-learn {sklearn.__version__}"
 
+    @override
     def fit(
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
@@ -48,12 +51,11 @@ class TfidfLogistic:
         )
         self.model = _one_vs_rest(best).fit(X, Y)
 
+    @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
         return self.model.predict_proba(self.words.transform(plots)).astype(np.float32)
 
-    def cold(self) -> TfidfLogistic:
-        return self
-
+    @override
     def save(self, folder: Path) -> None:
         joblib.dump((self.words, self.model), folder / "tfidf.joblib")
 

@@ -148,9 +148,7 @@ def read_artefact(folder: Path) -> Artefact:
     )
 
 
-def _refuse_contradictions(
-    path: Path, genres: tuple[str, ...], config: Mapping[str, Any]
-) -> None:
+def _refuse_contradictions(path: Path, genres: tuple[str, ...], config: Mapping[str, Any]) -> None:
     thresholds, train_films = config["thresholds"], config["train_films"]
     if not genres or len(set(genres)) != len(genres):
         raise ArtefactError(f"{path}: there is no genre, or one stands twice")

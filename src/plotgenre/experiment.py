@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from plotgenre.branches.semantic import Progress
-from plotgenre.classifier import GenreClassifier
+from plotgenre.classifier import GenreClassifier, films_per_genre
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
 from plotgenre.corpus.splits import stratified_split
@@ -78,6 +78,10 @@ def run_experiment(
     if validation is None:
         train, validation, test = _split(train, recipe, test)
     chosen = choose_genres(train, recipe.genres)
+    if test is not None:
+        # Refused now rather than after hours of training.
+        seen = films_per_genre(apply_merges(train, recipe.genres.merges))
+        _over(test, [genre for genre, films in seen.items() if films], recipe)
     classifier = GenreClassifier(recipe, store)
     classifier.fit(
         train.plots,
@@ -116,12 +120,7 @@ def evaluate_classifier(
         If no test film has a genre that train had.
     """
     vocabulary = list(classifier.train_films_)
-    test = apply_merges(test, classifier.recipe_.genres.merges).with_genres(vocabulary)
-    if not test.Y.any():
-        raise CorpusError(
-            f"none of the {len(test)} films has a genre that the model knows, such as "
-            f"{', '.join(vocabulary[:3])}"
-        )
+    test = _over(test, vocabulary, classifier.recipe_)
     column_of = {genre: j for j, genre in enumerate(vocabulary)}
     known = [column_of[genre] for genre in classifier.classes_]
     P = np.zeros(test.Y.shape, dtype=np.float32)
@@ -130,6 +129,17 @@ def evaluate_classifier(
     thresholds[known] = classifier.thresholds_
     counts = np.array(list(classifier.train_films_.values()))
     return evaluate(P, test.Y, thresholds, vocabulary, counts)
+
+
+def _over(test: Corpus, vocabulary: list[str], recipe: Recipe) -> Corpus:
+    """The test films over the genres that train had, once any of them is there."""
+    test = apply_merges(test, recipe.genres.merges).with_genres(vocabulary)
+    if not test.Y.any():
+        raise CorpusError(
+            f"none of the {len(test)} films has a genre that the model knows, such as "
+            f"{', '.join(vocabulary[:3])}"
+        )
+    return test
 
 
 def _split(

@@ -9,7 +9,7 @@ from plotgenre.errors import RecipeError
 
 WAYS = ["start", "start_end", "windows"]
 BUDGET = 24
-WORDS = "detective harbour love ship ghost the of a and war daughter town partner alien".split()
+WORDS = ["detective", "harbour", "love", "ship", "ghost", "the", "of", "a", "war", "town", "alien"]
 
 
 class OneTokenAWord:

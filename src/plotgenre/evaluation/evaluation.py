@@ -18,7 +18,8 @@ Array: TypeAlias = npt.NDArray[Any]
 
 # Fewer train films than this make a genre's average precision mostly noise.
 _RANKED_FROM = 50
-_SUMMARY = {
+# Name for people to key in `Evaluation.metrics`, of the main ones.
+SUMMARY = {
     "micro-F1": "micro_f1",
     "macro-F1": "macro_f1_supported",
     "samples-F1": "samples_f1",
@@ -107,7 +108,7 @@ class Evaluation:
         """Name, value and interval of the main metrics as text, for a table."""
         return [
             (name, f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
-            for name, interval in ((name, self.metrics[key]) for name, key in _SUMMARY.items())
+            for name, interval in ((name, self.metrics[key]) for name, key in SUMMARY.items())
         ]
 
     def as_dict(self) -> dict[str, Any]:

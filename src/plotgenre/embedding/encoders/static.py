@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
 
 from plotgenre.embedding.encoders.encoder import (
     EncoderCard,
@@ -46,7 +45,8 @@ class StaticEncoder:
             raise EncoderError(f"a static encoder pools by the mean, not by {settings.pooling!r}")
         try:
             self._model = StaticModel.from_pretrained(str(_local_folder(settings)))
-        except (OSError, ValueError, KeyError, SafetensorError) as broken:
+        except Exception as broken:
+            # The tokenizers library raises bare Exceptions, safetensors its own kind.
             raise EncoderError(
                 f"cannot load the static encoder {settings.name!r}: {first_line(broken)}"
             ) from broken

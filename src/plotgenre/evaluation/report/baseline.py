@@ -1,0 +1,81 @@
+"""What a model must beat: giving every film the genres that are most frequent in train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plotgenre.evaluation.evaluation import Evaluation, evaluate
+from plotgenre.evaluation.intervals import Interval, paired_difference
+from plotgenre.evaluation.metrics import Array, Bools, top_genres
+
+_MOST_GENRES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The ``k`` genres with most train films for every film.
+
+    Parameters
+    ----------
+    k
+        The number that gives the best micro-F1 on the test films themselves, which favours the
+        baseline: no choice on validation films could do better.
+    genres
+        Their names, most frequent first.
+    evaluation
+        Its scores; probabilities are a genre's train films, relative to the most frequent one's.
+    differences
+        Model less baseline, on the same resamples.
+    """
+
+    k: int
+    genres: tuple[str, ...]
+    evaluation: Evaluation
+    differences: dict[str, Interval]
+
+
+def score_baseline(
+    P: Array,
+    Y: Bools,
+    thresholds: Array,
+    genres: Sequence[str],
+    train_counts: Array,
+    *,
+    resamples: int,
+) -> Baseline:
+    """The baseline's scores, and how far a model of probabilities P is above them.
+
+    Parameters are those of `evaluation.evaluate`.
+    """
+    k = _best_k(Y, train_counts)
+    chosen = top_genres(train_counts, k)
+    share = (train_counts / max(train_counts.max(), 1)).astype(np.float32)
+    prior = np.broadcast_to(share, P.shape)
+    # Out of the reach of any share, so that equally frequent genres cannot slip in.
+    cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
+    evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)
+    support = Y.any(axis=0)
+    differences = paired_difference(
+        Y[:, support],
+        (prior[:, support], (prior >= cut)[:, support]),
+        (P[:, support], (P >= thresholds)[:, support]),
+        {"top20": top_genres(train_counts, 20)[support], "ranked": _ranked(train_counts, support)},
+        resamples=resamples,
+    )
+    differences["macro_average_precision_50"] = differences.pop("ranked_macro_average_precision")
+    order = np.argsort(-train_counts, kind="stable")[:k]
+    return Baseline(k, tuple(genres[j] for j in order), evaluation, differences)
+
+
+def _ranked(train_counts: Array, support: Bools) -> Bools:
+    ranked: Bools = (train_counts >= 50)[support]
+    return ranked
+
+
+def _best_k(Y: Bools, train_counts: Array) -> int:
+    order = np.argsort(-train_counts, kind="stable")[:_MOST_GENRES]
+    found, k = np.cumsum(Y.sum(axis=0)[order]), np.arange(1, len(order) + 1)
+    return int(np.argmax(2 * found / (k * len(Y) + Y.sum()))) + 1

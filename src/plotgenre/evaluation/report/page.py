@@ -1,0 +1,216 @@
+"""The page: an evaluation and everything beside it through one template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plotgenre.errors import InputError, MissingExtraError
+from plotgenre.evaluation.evaluation import SUMMARY, Evaluation
+from plotgenre.evaluation.intervals import Interval
+from plotgenre.evaluation.metrics import Array, Bools, check_same_shape
+from plotgenre.evaluation.report import charts
+from plotgenre.evaluation.report.baseline import Baseline, score_baseline
+from plotgenre.evaluation.report.curves import (
+    THRESHOLDS,
+    precision_recall,
+    reliability,
+    threshold_counts,
+)
+from plotgenre.evaluation.report.films import ReportFilms, best_and_worst, film_card
+from plotgenre.evaluation.report.groups import by_decade, by_length, confusions
+
+# What keeps the page of the largest vocabulary, with the longest names, under 3 MB.
+_MOST_GENRES = 1000
+_LONGEST_NAME = 80
+
+
+def write_report(
+    evaluation: Evaluation,
+    P: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    films: ReportFilms,
+    history: Mapping[str, Any] | None,
+    path: str | Path,
+    *,
+    resamples: int = 1000,
+) -> None:
+    """Write one self-contained HTML page about a model's scores.
+
+    The page needs no network, follows the reader's light or dark mode, and takes every name and
+    text of the corpus for hostile.
+
+    Parameters
+    ----------
+    evaluation
+        What `evaluation.evaluate` made of ``P`` and ``Y``.
+    P, Y
+        Test probabilities and targets of shape (n, g), columns in ``evaluation``'s order.
+    films
+        The ``n`` films.
+    history
+        The training, as `history_chart.draw_history` takes it; ``None`` leaves it out.
+    path
+        Of the page; folders above it are made.
+    resamples
+        Of the bootstrap of the baseline and of groups of films.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree with the evaluation or the films.
+    MissingExtraError
+        If jinja2 or matplotlib is not installed.
+    """
+    P, Y = np.asarray(P, dtype=np.float32), np.asarray(Y, dtype=np.bool_)
+    check_same_shape(probabilities=P, targets=Y)
+    expected = (evaluation.films, len(evaluation.genres))
+    if P.shape != expected or len(films) != len(P):
+        raise InputError(
+            f"the evaluation is of {expected[0]} films and {expected[1]} genres, "
+            f"got probabilities {P.shape} and {len(films)} films"
+        )
+    page = _render(_contents(evaluation, P, Y, films, history, resamples))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A lone surrogate in a title is no reason to lose the page.
+    path.write_text(page, encoding="utf-8", errors="replace")
+
+
+def _contents(
+    evaluation: Evaluation,
+    P: Array,
+    Y: Bools,
+    films: ReportFilms,
+    history: Mapping[str, Any] | None,
+    resamples: int,
+) -> dict[str, Any]:
+    """Everything that the template shows."""
+    genres = tuple(_shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
+    thresholds = np.array(evaluation.thresholds, dtype=np.float32)
+    train_counts = np.array([row.train_films for row in evaluation.per_genre])
+    D, support = np.greater_equal(P, thresholds), Y.any(axis=0)
+    baseline = score_baseline(P, Y, thresholds, genres, train_counts, resamples=resamples)
+    best, worst = best_and_worst(P, Y, D)
+    shown = np.argsort(-Y.sum(axis=0), kind="stable")[:_MOST_GENRES]
+    bins = reliability(P[:, support], Y[:, support])
+    lengths = by_length(films.plots, Y, D, resamples=resamples)
+    decades = by_decade(films.years, Y, D, resamples=resamples)
+    return {
+        "evaluation": evaluation,
+        "genre_count": len(genres),
+        "headline": _headline(evaluation, baseline),
+        "baseline": baseline,
+        "rows": [(genres[j], evaluation.per_genre[j]) for j in shown.tolist()],
+        "precision_recall": charts.precision_recall_chart(
+            precision_recall(P[:, support], Y[:, support]),
+            _operating_point(evaluation),
+            _operating_point(baseline.evaluation),
+        ),
+        "reliability": charts.reliability_chart(bins),
+        "bins": list(zip(bins.probability, bins.frequency, bins.cells, strict=True)),
+        "explorer": _explorer(evaluation, P, Y, shown[support[shown]], genres),
+        "confusions": confusions(Y, D, genres),
+        "groups": [
+            (name, rows, charts.groups_chart(rows, name))
+            for name, rows in (("words in the plot", lengths), ("decade", decades))
+            if rows
+        ],
+        "films": [
+            (name, [film_card(row, films, genres, P, Y, D) for row in rows])
+            for name, rows in (("Best", best), ("Worst", worst))
+        ],
+        "history": charts.history_chart(history) if history and history["epochs"] else None,
+        "best_epoch": history["best_epoch"] if history else None,
+    }
+
+
+def _operating_point(evaluation: Evaluation) -> tuple[float, float]:
+    metrics = evaluation.metrics
+    return metrics["micro_precision"].value, metrics["micro_recall"].value
+
+
+def _headline(
+    evaluation: Evaluation, baseline: Baseline
+) -> list[tuple[str, Interval, Interval, Interval]]:
+    """Name, model, baseline and their difference of each main metric."""
+    return [
+        (
+            name,
+            evaluation.metrics[key],
+            baseline.evaluation.metrics[key],
+            baseline.differences[key],
+        )
+        for name, key in SUMMARY.items()
+    ]
+
+
+def _explorer(
+    evaluation: Evaluation, P: Array, Y: Bools, shown: Array, genres: tuple[str, ...]
+) -> dict[str, Any]:
+    """Counts of the genres in the columns ``shown``, from which the threshold explorer computes."""
+    counts = threshold_counts(P[:, shown], Y[:, shown])
+    rows = [evaluation.per_genre[j] for j in shown.tolist()]
+    own = np.array([row.threshold for row in rows], dtype=np.float32)
+    return {
+        "films": evaluation.films,
+        "thresholds": THRESHOLDS.tolist(),
+        "genres": [genres[j] for j in shown.tolist()],
+        "own": [round(row.threshold, 4) for row in rows],
+        "own_predicted": [row.predicted for row in rows],
+        "own_found": (Y[:, shown] & (P[:, shown] >= own)).sum(axis=0).tolist(),
+        "support": counts.support.tolist(),
+        "predicted": counts.predicted.tolist(),
+        "found": counts.found.tolist(),
+    }
+
+
+def _render(contents: Mapping[str, Any]) -> str:
+    try:
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as missing:
+        raise MissingExtraError("A report", "train") from missing
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"figure": _figure, "shortened": _shortened, "sortable": _sortable}
+    folder = files(__package__)
+    script, style, template = (
+        folder.joinpath(f"report.{kind}").read_text(encoding="utf-8")
+        for kind in ("js", "css", "html.jinja")
+    )
+    # The one script that may run is this one, whatever a corpus smuggles in.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.from_string(template).render(
+        contents,
+        script=Markup(script),
+        script_digest=digest,
+        style=Markup(style),
+    )
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _sortable(value: float) -> str:
+    """A number as the script sorts it; undefined ones stand last as below everything."""
+    return "-1" if math.isnan(value) else f"{value:.6g}"
+
+
+def _shortened(text: str, longest: int) -> str:
+    """At most ``longest`` characters, cut between words where there is a gap to cut at."""
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    cut = text.rfind(" ", longest // 2, longest)
+    return text[: cut if cut > 0 else longest - 1] + " …"
