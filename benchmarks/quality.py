@@ -1,11 +1,13 @@
 """Every contender on the same split: quality with intervals, time, memory, size.
 
-    python benchmarks/quality.py DATA [--store FOLDER] [--only NAME] [--out FILE]
+    python benchmarks/quality.py DATA [--store FOLDER] [--only NAME] [--out FILE] [--slack N]
 
 DATA holds train.parquet, validation.parquet and test.parquet (for the second cataloguer also
 tmdb_to_freebase_genres.json). Each contender runs in a process of its own with the same number of
-threads. A contender whose result stands in --runs is not run again unless it is named with --only.
-The results of all go to ``results/quality-DATE.json`` and, as a table, to the file beside it.
+threads, and is ended after the minutes that ``contenders/__init__.py`` states (times --slack, for
+a slower machine). A contender whose result stands in --runs is not run again unless it is named
+with --only. The results of all go to ``results/quality-DATE.json`` and, as a table, to the file
+beside it; --readme writes the table between the marks in benchmarks/README.md, too.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from contenders import CONTENDERS  # noqa: E402
-from quality_table import is_ours, render, standing  # noqa: E402
+from quality_table import render, standing  # noqa: E402
 from scoring import Split, differences  # noqa: E402
 
+README = HERE / "README.md"
+MARKS = ("<!-- peers: begin -->", "<!-- peers: end -->")
 THREADS = "2"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -51,6 +55,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", choices=list(CONTENDERS), action="append")
     parser.add_argument("--skip", choices=list(CONTENDERS), action="append", default=[])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--slack", type=float, default=1.0, help="multiplies every time budget")
     arguments = parser.parse_args(argv)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     out = arguments.out or HERE / "results" / f"quality-{today}.json"
@@ -59,13 +65,18 @@ def main(argv: list[str] | None = None) -> None:
         done = any((folder / f"{kind}.json").exists() for kind in ("result", "unavailable"))
         if name not in arguments.skip and (arguments.only or not done):
             print(f"== {name}", flush=True)
-            run(name, arguments.data, folder, arguments.store)
+            run(name, arguments.data, folder, arguments.store, arguments.slack)
             write(arguments.data, arguments.runs, out)
     write(arguments.data, arguments.runs, out)
-    print(out.with_suffix(".md").read_text())
+    text = out.with_suffix(".md").read_text()
+    print(text)
+    if arguments.readme:
+        before, _, rest = README.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        README.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
 
 
-def run(name: str, data: Path, folder: Path, store: Path) -> None:
+def run(name: str, data: Path, folder: Path, store: Path, slack: float = 1.0) -> None:
     """One contender from nothing, in a process that is ended when its minutes are over."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -76,7 +87,7 @@ def run(name: str, data: Path, folder: Path, store: Path) -> None:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "true",
     }
-    minutes, log, begun = CONTENDERS[name].minutes, folder / "log.txt", time.monotonic()
+    minutes, log, begun = CONTENDERS[name].minutes * slack, folder / "log.txt", time.monotonic()
     reason = f"the process ended without a result; its last words: {log}"
     with log.open("w") as words:
         child = subprocess.Popen(
@@ -159,8 +170,6 @@ def cpu() -> str:
         return "unknown"
     return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "?")
 
-
-__all__ = ["is_ours", "main", "records", "run", "write"]
 
 if __name__ == "__main__":
     main()

@@ -51,7 +51,7 @@ def render(quality: dict[str, Any]) -> str:
         scores(quality["contenders"]),
         costs(quality["contenders"]),
         second(quality),
-        differences(quality.get("ours_less_best_peer", {}), quality["contenders"]),
+        where_we_stand(quality.get("ours_less_best_peer", {}), quality["contenders"]),
         listed("What each contender is", quality["contenders"], "notes"),
         listed("Unavailable", quality["unavailable"], "reason"),
     ]
@@ -86,16 +86,42 @@ def second(quality: dict[str, Any]) -> str:
     )
 
 
-def differences(found: dict[str, Any], contenders: list[dict[str, Any]]) -> str:
+def where_we_stand(found: dict[str, Any], contenders: list[dict[str, Any]]) -> str:
     value = {c["name"]: c["metrics"] for c in contenders}
     rows = []
     for metric, pair in found.items():
         gap = value[pair["ours"]][metric]["value"] - value[pair["peer"]][metric]["value"]
         shown = _signed(pair["difference"]) if pair["difference"] else f"{gap:+.4f} (not paired)"
-        rows.append([HEADINGS[metric], pair["ours"], pair["peer"], shown])
+        word = verdict(metric, gap, pair["difference"])
+        rows.append([HEADINGS[metric], pair["ours"], pair["peer"], shown, word])
+    rows += cheapest(contenders)
     if not rows:
         return ""
-    return table(["metric", "our best", "best peer", "ours less peer, paired"], rows)
+    return table(["column", "our best", "best peer", "ours less peer", "so plotgenre is"], rows)
+
+
+def verdict(metric: str, gap: float, difference: dict[str, float] | None) -> str:
+    """Ahead, behind, or level: level where the paired interval holds 0."""
+    if not gap or (difference and difference["low"] <= 0 <= difference["high"]):
+        return "level"
+    return "ahead" if (gap < 0) == (metric in FALLING) else "behind"
+
+
+def cheapest(contenders: list[dict[str, Any]]) -> list[list[str]]:
+    """The same of what is spent, against the best peer in micro-F1 and not the idlest one."""
+    best = standing(contenders).get("micro_f1")
+    if best is None:
+        return []
+    ours, peer = best
+    rows = []
+    for key, heading in COSTS.items():
+        mine, theirs = ours.get(key), peer.get(key)
+        if mine and theirs:
+            better = (mine > theirs) == (key == "plots_per_second")
+            shown = f"{_rounded(mine)} to {_rounded(theirs)}"
+            word = "ahead" if better else "behind"
+            rows.append([heading, ours["name"], peer["name"], shown, word])
+    return rows
 
 
 def listed(title: str, entries: list[dict[str, Any]], key: str) -> str:

@@ -5,8 +5,7 @@ import pytest
 
 from plotgenre import GenreClassifier
 from plotgenre.branches.semantic import Progress
-from plotgenre.classifier import films_per_genre, sigmoid
-from plotgenre.corpus.films import Corpus
+from plotgenre.classifier import sigmoid
 from plotgenre.errors import CorpusError, InputError, RecipeError
 from plotgenre.learning.thresholds import decide
 
@@ -294,8 +293,3 @@ def test_a_failed_fit_leaves_the_older_model(film_lists, film_recipe):
 def test_sigmoid_does_not_overflow():
     P = sigmoid(np.array([-1e4, -2, 0, 2, 1e4], dtype=np.float32))
     np.testing.assert_allclose(P, [0, 0.1192029, 0.5, 0.8807971, 1], atol=1e-6)
-
-
-def test_films_per_genre():
-    corpus = Corpus.from_lists(["a", "b"], [["X", "Y"], ["Y"]])
-    assert films_per_genre(corpus) == {"X": 1, "Y": 2}

@@ -7,9 +7,9 @@ import pytest
 
 from plotgenre import Corpus, GenreClassifier, Recipe, run_experiment
 from plotgenre.branches.semantic import Progress
-from plotgenre.errors import CorpusError, InputError
+from plotgenre.errors import ArtefactError, CorpusError, InputError
 from plotgenre.evaluation.evaluation import Evaluation
-from plotgenre.experiment import evaluate_classifier
+from plotgenre.experiment import evaluate_classifier, history_beside, score_classifier
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +132,23 @@ def test_evaluation_needs_a_genre_in_common(fitted):
     strangers = Corpus.from_lists(["a plot"], [["Elsewhere"]])
     with pytest.raises(CorpusError, match="none of the 1 films has a genre that the model knows"):
         evaluate_classifier(fitted, strangers)
+
+
+def test_report_covers_every_genre_of_train(fitted, corpus, tmp_path):
+    scored = score_classifier(fitted, corpus)
+    evaluation = scored.evaluate()
+    assert evaluation.genres == scored.films.genres == tuple(fitted.train_films_)
+    scored.write_report(evaluation, tmp_path / "report.html", fitted.history_)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f"<bdi>{genre}</bdi>" in page for genre in fitted.train_films_)
+    assert f"The weights of epoch {fitted.history_.best_epoch} were kept" in page
+
+
+def test_the_history_is_found_beside_the_model(fitted, tmp_path):
+    assert history_beside(tmp_path / "model") is None
+    beside = tmp_path / "history.json"
+    beside.write_text(json.dumps(fitted.history_.as_dict()), encoding="utf-8")
+    assert history_beside(tmp_path / "model") == fitted.history_
+    beside.write_text("{", encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"history\.json"):
+        history_beside(tmp_path / "model")

@@ -38,13 +38,14 @@ class Linear(Contender):
         self.genres = len(genres)
         labels = [[str(j) for j in np.flatnonzero(row)] for row in Y]
         self.words = linear.Preprocessor()
-        data = self.words.fit_transform({"train": {"x": list(plots), "y": labels}})["train"]
+        given = {"data_format": "txt", "train": {"x": list(plots), "y": labels}}
+        data = self.words.fit_transform(given)["train"]
         self.columns = [int(name) for name in self.words.label_mapping]
-        self.model = METHODS[self.method](data["y"], data["x"], False, OPTIONS)
+        self.model = METHODS[self.method](data["y"], data["x"], False, OPTIONS, False)
 
     @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:
-        given = {"test": {"x": list(plots), "y": [[] for _ in plots]}}
+        given = {"data_format": "txt", "test": {"x": list(plots), "y": [[] for _ in plots]}}
         P = np.zeros((len(plots), self.genres), dtype=np.float32)
         values = linear.predict_values(self.model, self.words.transform(given)["test"]["x"])
         P[:, self.columns] = sigmoid(np.asarray(values))

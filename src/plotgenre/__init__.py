@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from plotgenre.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier
     from plotgenre.corpus import Corpus, Film, read_corpus
     from plotgenre.errors import PlotgenreError
     from plotgenre.experiment import run_experiment
     from plotgenre.recipe import Recipe
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Corpus",

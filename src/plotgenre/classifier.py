@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre import __version__, hub
+from plotgenre import hub
 from plotgenre.artefact import ENCODER_FOLDER, Artefact, read_artefact, write_artefact
 from plotgenre.branches.semantic import Progress, SemanticBranch, fit_semantic
-from plotgenre.corpus.films import Corpus, targets
+from plotgenre.corpus.arguments import (
+    Genres,
+    checked_plots,
+    corpus_of,
+    validation_of,
+)
 from plotgenre.corpus.genres import apply_merges, choose_genres
 from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.embedder import Embedder
@@ -28,8 +33,8 @@ from plotgenre.learning.heads import Head
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide, tune_thresholds
 from plotgenre.recipe import DEFAULT_RECIPE, Recipe
+from plotgenre.version import __version__
 
-Genres = Sequence[Iterable[str]] | npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
 _LEAST_VALIDATION = 0.1
@@ -106,7 +111,7 @@ class GenreClassifier:
             If the input makes no sense, no genre has enough films, or a part is missing.
         """
         recipe = self.settings()
-        corpus = chosen = _corpus(plots, genres)
+        corpus = chosen = corpus_of(plots, genres)
         if not isinstance(genres, np.ndarray):
             corpus = apply_merges(corpus, recipe.genres.merges)
             chosen = choose_genres(corpus, recipe.genres).corpus
@@ -119,7 +124,7 @@ class GenreClassifier:
         else:
             if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
                 raise InputError("genres of train and validation must both be names, or both 0/1")
-            train, held_out = chosen, _like(chosen, validation, recipe)
+            train, held_out = chosen, validation_of(chosen, validation, recipe.genres.merges)
         branch, history = fit_semantic(
             self._embedder(recipe.encoder, recipe),
             (train.plots, train.Y),
@@ -131,7 +136,7 @@ class GenreClassifier:
         P = sigmoid(branch.logits(held_out.plots))
         self.thresholds_ = tune_thresholds(P, held_out.Y, recipe.thresholds)
         self.classes_ = np.array(chosen.genres, dtype=object)
-        self.train_films_ = films_per_genre(corpus)
+        self.train_films_ = corpus.films_per_genre()
         self.recipe_, self.branch_ = recipe, branch
         self.history_: History | None = history
         self._encoder, self._names = recipe.encoder, not isinstance(genres, np.ndarray)
@@ -143,7 +148,7 @@ class GenreClassifier:
         self, plots: Sequence[str], progress: Progress | None = None
     ) -> npt.NDArray[np.float32]:
         """Logits, shape (n, g)."""
-        return self._fitted().logits(_checked_plots(plots), progress)
+        return self._fitted().logits(checked_plots(plots), progress)
 
     def transform(self, plots: Sequence[str]) -> npt.NDArray[np.float32]:
         """The logit vector of each film, shape (n, g): a feature in its own right."""
@@ -178,7 +183,7 @@ class GenreClassifier:
 
     def score(self, plots: Sequence[str], genres: Genres) -> float:
         """Micro-F1 over all films and genres."""
-        corpus = _corpus(plots, genres)
+        corpus = corpus_of(plots, genres)
         D = decide(self.predict_proba(corpus.plots), self.thresholds_)
         Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
         if Y.shape != D.shape:
@@ -349,78 +354,6 @@ def sigmoid(logits: npt.NDArray[np.float32]) -> Probabilities:
     """Probabilities of logits, without overflow at either end; same shape."""
     halved: Probabilities = np.tanh(logits * np.float32(0.5))
     return (halved + np.float32(1)) * np.float32(0.5)
-
-
-def films_per_genre(corpus: Corpus) -> dict[str, int]:
-    """How many films each genre of a corpus has."""
-    return dict(zip(corpus.genres, corpus.Y.sum(axis=0).tolist(), strict=True))
-
-
-def _checked_plots(plots: Sequence[str]) -> list[str]:
-    if isinstance(plots, str):
-        raise InputError("expected a list of plots, got one text; use tag(plot) for a single plot")
-    listed = list(_each(plots, "plots"))
-    for i, plot in enumerate(listed):
-        if not isinstance(plot, str) or not plot.strip() or not _is_unicode(plot):
-            raise InputError(f"plot {i} (counting from 0) is {plot!r}; expected a text")
-    return listed
-
-
-def _checked_names(genres: Sequence[Iterable[str]]) -> list[list[str]]:
-    if isinstance(genres, str):
-        raise InputError("expected a list of genre names for each film, got one text")
-    lists: list[list[str]] = []
-    for i, film in enumerate(_each(genres, "genres")):
-        names = [film] if isinstance(film, str) else list(_each(film, f"genres of film {i}"))
-        if isinstance(film, str) or not all(isinstance(name, str) for name in names):
-            raise InputError(
-                f"genres of film {i} (counting from 0) are {film!r}; expected a list of names, "
-                "or a numpy array of 0 and 1 for all films"
-            )
-        lists.append(names)
-    return lists
-
-
-def _each(values: Iterable[Any], what: str) -> Iterable[Any]:
-    if not isinstance(values, Iterable):
-        raise InputError(f"{what}: expected a list, got {values!r}")
-    return values
-
-
-def _is_unicode(text: str) -> bool:
-    # Bytes of a wrong encoding reach here as lone surrogates, which no tokenizer reads.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _corpus(plots: Sequence[str], genres: Genres) -> Corpus:
-    listed = _checked_plots(plots)
-    if not isinstance(genres, np.ndarray):
-        return Corpus.from_lists(listed, _checked_names(genres))
-    if genres.ndim != 2 or not np.isin(genres, (0, 1)).all():
-        raise InputError(
-            "an array of genres must be targets of shape (n, g) with 0 and 1; "
-            "for names give a list of lists"
-        )
-    names = tuple(f"genre_{j}" for j in range(genres.shape[1]))
-    return Corpus(listed, names, genres.astype(np.bool_), [str(i + 1) for i in range(len(listed))])
-
-
-def _like(train: Corpus, validation: tuple[Sequence[str], Genres], recipe: Recipe) -> Corpus:
-    """The validation films with train's genres; names that train lacks count for nothing."""
-    plots, genres = _checked_plots(validation[0]), validation[1]
-    if isinstance(genres, np.ndarray):
-        return _corpus(plots, genres)
-    kept_name = {alias: name for name, aliases in recipe.genres.merges.items() for alias in aliases}
-    lists = [[kept_name.get(genre, genre) for genre in names] for names in _checked_names(genres)]
-    if len(lists) != len(plots):
-        raise InputError(f"{len(plots)} validation plots need as many lists, got {len(lists)}")
-    Y = targets(lists, train.genres, unknown="ignore")
-    ids = [str(i + 1) for i in range(len(plots))]
-    return Corpus(plots, train.genres, Y, ids)
 
 
 def _refuse_other_encoder(

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from plotgenre.branches.semantic import Progress
-from plotgenre.classifier import GenreClassifier, films_per_genre
+from plotgenre.classifier import GenreClassifier
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
 from plotgenre.corpus.splits import stratified_split
-from plotgenre.errors import CorpusError
+from plotgenre.errors import ArtefactError, CorpusError
 from plotgenre.evaluation.evaluation import Evaluation, evaluate
 from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
+from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
+
+_HISTORY = "history.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def run_experiment(
     chosen = choose_genres(train, recipe.genres)
     if test is not None:
         # Refused now rather than after hours of training.
-        seen = films_per_genre(apply_merges(train, recipe.genres.merges))
+        seen = apply_merges(train, recipe.genres.merges).films_per_genre()
         _over(test, [genre for genre, films in seen.items() if films], recipe)
     classifier = GenreClassifier(recipe, store)
     classifier.fit(
@@ -95,7 +99,7 @@ def run_experiment(
     recipe.save(folder / "recipe.toml")
     history = classifier.history_
     assert history is not None
-    (folder / "history.json").write_text(json.dumps(history.as_dict(), indent=2))
+    (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
     draw_history(history.as_dict(), folder / "history.png")
     classifier.save(
         folder / "model",
@@ -104,6 +108,64 @@ def run_experiment(
         bundle_encoder=bundle_encoder,
     )
     return Experiment(classifier, evaluation, chosen, folder)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Test films with what a model says of them, over every genre that its train films had.
+
+    Parameters
+    ----------
+    films
+        Genres and targets are those of train.
+    P
+        Probabilities of shape (n, g); 0 for a genre that the model left out as too rare.
+    thresholds
+        One per genre, shape (g,); 1 for a genre left out.
+    train_counts
+        Train films of each genre, shape (g,).
+    """
+
+    films: Corpus
+    P: npt.NDArray[np.float32]
+    thresholds: npt.NDArray[np.float32]
+    train_counts: npt.NDArray[np.int64]
+
+    def evaluate(self) -> Evaluation:
+        """All metrics with intervals."""
+        return evaluate(self.P, self.films.Y, self.thresholds, self.films.genres, self.train_counts)
+
+    def write_report(
+        self, evaluation: Evaluation, path: str | Path, history: History | None = None
+    ) -> None:
+        """Write the page of `evaluation.report.write_report`, the training in it if given."""
+        from plotgenre.evaluation.report import ReportFilms, write_report
+
+        test = self.films
+        films = ReportFilms(test.plots, test.ids, test.titles, test.years)
+        told = None if history is None else history.as_dict()
+        write_report(evaluation, self.P, test.Y, films, told, path)
+
+
+def score_classifier(
+    classifier: GenreClassifier, test: Corpus, progress: Progress | None = None
+) -> Scored:
+    """What a model says of films, over every genre that its train films had.
+
+    Raises
+    ------
+    CorpusError
+        If no test film has a genre that train had.
+    """
+    vocabulary = list(classifier.train_films_)
+    test = _over(test, vocabulary, classifier.recipe_)
+    column_of = {genre: j for j, genre in enumerate(vocabulary)}
+    known = [column_of[genre] for genre in classifier.classes_]
+    P = np.zeros(test.Y.shape, dtype=np.float32)
+    P[:, known] = classifier.predict_proba(test.plots, progress)
+    thresholds = np.ones(len(vocabulary), dtype=np.float32)
+    thresholds[known] = classifier.thresholds_
+    return Scored(test, P, thresholds, np.array(list(classifier.train_films_.values())))
 
 
 def evaluate_classifier(
@@ -119,16 +181,24 @@ def evaluate_classifier(
     CorpusError
         If no test film has a genre that train had.
     """
-    vocabulary = list(classifier.train_films_)
-    test = _over(test, vocabulary, classifier.recipe_)
-    column_of = {genre: j for j, genre in enumerate(vocabulary)}
-    known = [column_of[genre] for genre in classifier.classes_]
-    P = np.zeros(test.Y.shape, dtype=np.float32)
-    P[:, known] = classifier.predict_proba(test.plots, progress)
-    thresholds = np.ones(len(vocabulary), dtype=np.float32)
-    thresholds[known] = classifier.thresholds_
-    counts = np.array(list(classifier.train_films_.values()))
-    return evaluate(P, test.Y, thresholds, vocabulary, counts)
+    return score_classifier(classifier, test, progress).evaluate()
+
+
+def history_beside(model: str | Path) -> History | None:
+    """The training of a model that still lies in its experiment's folder, else ``None``.
+
+    Raises
+    ------
+    ArtefactError
+        If there is a history that cannot be read.
+    """
+    path = Path(model).resolve().parent / _HISTORY
+    if not path.is_file():
+        return None
+    try:
+        return History.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ArtefactError(f"{path}: {error}") from error
 
 
 def _over(test: Corpus, vocabulary: list[str], recipe: Recipe) -> Corpus:

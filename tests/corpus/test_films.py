@@ -114,3 +114,8 @@ def test_a_bare_text_is_not_a_list_of_genres():
 def test_no_films_and_no_genres_are_empty_targets():
     assert targets([], ["x"]).shape == (0, 1)
     assert targets([[], []], []).shape == (2, 0)
+
+
+def test_films_per_genre_counts_in_vocabulary_order():
+    corpus = Corpus.from_lists(["a", "b"], [["X"], ["Y", "X"]], vocabulary=["Z", "Y", "X"])
+    assert corpus.films_per_genre() == {"Z": 0, "Y": 1, "X": 2}

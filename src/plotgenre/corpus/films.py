@@ -166,6 +166,10 @@ class Corpus:
         """The same films with other genres and targets of shape (n, len(genres))."""
         return Corpus(self.plots, tuple(genres), Y, self.ids, self.titles, self.years)
 
+    def films_per_genre(self) -> dict[str, int]:
+        """How many films each genre has, in vocabulary order."""
+        return dict(zip(self.genres, self.Y.sum(axis=0).tolist(), strict=True))
+
     def genre_lists(self) -> list[list[str]]:
         """Each film's genre names, in vocabulary order."""
         names = [self.genres[j] for j in np.nonzero(self.Y)[1].tolist()]

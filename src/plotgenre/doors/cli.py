@@ -126,18 +126,26 @@ def evaluate(
     genres_file: GenresFile = None,
     store: StoreFolder = None,
     json: JsonFile = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Score a model on films with genres, with 95 % intervals."""
     from plotgenre.doors import screen
-    from plotgenre.experiment import evaluate_classifier
+    from plotgenre.experiment import history_beside, score_classifier
 
     columns = _columns(plot_column, genres_column, separator)
     films = _read(corpus, format, columns, genres_file)
     classifier = _load(model, encoder, store or default_store())
+    # Read before the long work, for it may be refused.
+    history = None if report is None else history_beside(model)
     with screen.progress() as progress:
-        evaluation = evaluate_classifier(classifier, films, progress)
+        scored = score_classifier(classifier, films, progress)
+    evaluation = scored.evaluate()
     screen.show_evaluation(evaluation)
     _write_json(json, evaluation.as_dict())
+    if report is not None:
+        scored.write_report(evaluation, report, history)
 
 
 @app.command()

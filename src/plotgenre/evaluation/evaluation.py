@@ -17,7 +17,7 @@ from plotgenre.evaluation.intervals import Interval, bootstrap
 Array: TypeAlias = npt.NDArray[Any]
 
 # Fewer train films than this make a genre's average precision mostly noise.
-_RANKED_FROM = 50
+RANKED_FROM = 50
 # Name for people to key in `Evaluation.metrics`, of the main ones.
 SUMMARY = {
     "micro-F1": "micro_f1",
@@ -25,7 +25,7 @@ SUMMARY = {
     "samples-F1": "samples_f1",
     "micro average precision": "micro_average_precision",
     "macro average precision": "macro_average_precision",
-    f"macro average precision, genres with >= {_RANKED_FROM} train films": (
+    f"macro average precision, genres with >= {RANKED_FROM} train films": (
         "macro_average_precision_50"
     ),
     "micro-F1, 20 most frequent genres": "top20_micro_f1",
@@ -185,7 +185,7 @@ def evaluate(
     buckets = metrics.frequency_buckets(train_counts)
     groups = buckets | {
         "top20": metrics.top_genres(train_counts, 20),
-        "ranked": train_counts >= _RANKED_FROM,
+        "ranked": train_counts >= RANKED_FROM,
     }
     covered = {name: mask[support] for name, mask in groups.items()}
     scores = bootstrap(

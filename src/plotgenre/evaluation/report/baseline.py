@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plotgenre.evaluation.evaluation import Evaluation, evaluate
+from plotgenre.evaluation.evaluation import RANKED_FROM, Evaluation, evaluate
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import Array, Bools, top_genres
 
@@ -57,22 +57,18 @@ def score_baseline(
     # Out of the reach of any share, so that equally frequent genres cannot slip in.
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
     evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)
-    support = Y.any(axis=0)
+    support: Bools = np.asarray(Y.any(axis=0))
+    groups = {"top20": top_genres(train_counts, 20), "ranked": train_counts >= RANKED_FROM}
     differences = paired_difference(
         Y[:, support],
         (prior[:, support], (prior >= cut)[:, support]),
-        (P[:, support], (P >= thresholds)[:, support]),
-        {"top20": top_genres(train_counts, 20)[support], "ranked": _ranked(train_counts, support)},
+        (P[:, support], np.greater_equal(P, thresholds)[:, support]),
+        {name: mask[support] for name, mask in groups.items()},
         resamples=resamples,
     )
     differences["macro_average_precision_50"] = differences.pop("ranked_macro_average_precision")
     order = np.argsort(-train_counts, kind="stable")[:k]
     return Baseline(k, tuple(genres[j] for j in order), evaluation, differences)
-
-
-def _ranked(train_counts: Array, support: Bools) -> Bools:
-    ranked: Bools = (train_counts >= 50)[support]
-    return ranked
 
 
 def _best_k(Y: Bools, train_counts: Array) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ from plotgenre.evaluation.report.curves import Reliability
 from plotgenre.evaluation.report.groups import FilmGroup
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from plotgenre.evaluation.metrics import Array
 
 # Colours that matplotlib draws with, and what the page puts in their place.
@@ -27,7 +26,7 @@ _COLOURS = {
     _SECOND: "var(--second)",
 }
 _SIZE = (4.4, 3.3)
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
     "text.color": _INK,
@@ -54,96 +53,100 @@ def precision_recall_chart(
     baseline: tuple[float, float],
 ) -> str:
     """Micro-averaged curve of precisions and recalls, and where model and baseline stand on it."""
-    figure, axes = _axes()
     precisions, recalls = curve
-    axes.plot(recalls, precisions, color=_FIRST)
-    axes.plot(*model[::-1], "o", color=_FIRST, label="at the model's thresholds")
-    axes.plot(*baseline[::-1], "D", color=_SECOND, label="most frequent genres")
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    axes.legend(loc="upper right")
-    return _svg(figure, "Precision against recall, falling as more genres are predicted")
+    with _chart("Precision against recall, falling as more genres are predicted") as chart:
+        chart.axes.plot(recalls, precisions, color=_FIRST)
+        chart.axes.plot(*model[::-1], "o", color=_FIRST, label="at the model's thresholds")
+        chart.axes.plot(*baseline[::-1], "D", color=_SECOND, label="most frequent genres")
+        chart.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+        chart.axes.legend(loc="upper right")
+    return chart.svg
 
 
 def reliability_chart(bins: Reliability) -> str:
     """What was said against how often it was true."""
-    figure, axes = _axes()
-    axes.plot([0, 1], [0, 1], color=_INK, linestyle=":", linewidth=1, label="perfect")
-    axes.plot(bins.probability, bins.frequency, "o-", color=_FIRST, label="model")
-    axes.set(xlabel="predicted probability", ylabel="share that is true", xlim=(0, 1))
-    axes.set_ylim(0, 1.02)
-    axes.legend(loc="upper left")
-    return _svg(figure, "Share of true genres against predicted probability")
+    with _chart("Share of true genres against predicted probability") as chart:
+        chart.axes.plot([0, 1], [0, 1], color=_INK, linestyle=":", linewidth=1, label="perfect")
+        chart.axes.plot(bins.probability, bins.frequency, "o-", color=_FIRST, label="model")
+        chart.axes.set(xlabel="predicted probability", ylabel="share that is true")
+        chart.axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        chart.axes.legend(loc="upper left")
+    return chart.svg
 
 
 def groups_chart(groups: Sequence[FilmGroup], label: str) -> str:
     """Micro-F1 of each group of films with its interval."""
-    figure, axes = _axes()
     places = np.arange(len(groups))
-    values = np.array([group.micro_f1.value for group in groups])
     ends = np.array([(group.micro_f1.low, group.micro_f1.high) for group in groups])
-    axes.vlines(places, ends[:, 0], ends[:, 1], color=_FIRST, linewidth=2)
-    axes.plot(places, values, "o", color=_FIRST)
     names = [group.name.replace(" and more", "+") for group in groups]
-    axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set(xlabel=label, ylabel="micro-F1", ylim=(0, None))
-    axes.grid(visible=False, axis="x")
-    return _svg(figure, f"Micro-F1 by {label}")
+    with _chart(f"Micro-F1 by {label}") as chart:
+        chart.axes.vlines(places, ends[:, 0], ends[:, 1], color=_FIRST, linewidth=2)
+        chart.axes.plot(places, [group.micro_f1.value for group in groups], "o", color=_FIRST)
+        chart.axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
+        chart.axes.set(xlabel=label, ylabel="micro-F1", ylim=(0, None))
+        chart.axes.grid(visible=False, axis="x")
+    return chart.svg
 
 
-def history_chart(history: Mapping[str, Any]) -> tuple[str, str]:
+def history_charts(history: Mapping[str, Any]) -> tuple[str, str]:
     """Losses, and validation average precision, by epoch, the best epoch marked.
 
     ``history`` is what `history_chart.draw_history` takes.
     """
-    epochs = history["epochs"]
+    epochs, best = history["epochs"], history["best_epoch"]
     numbers = [epoch["epoch"] for epoch in epochs]
-    losses, axes = _axes()
-    for name, colour in (("train", _FIRST), ("validation", _SECOND)):
-        axes.plot(numbers, [epoch[f"{name}_loss"] for epoch in epochs], color=colour, label=name)
-    axes.set(xlabel="epoch", ylabel="loss")
-    _mark_epoch(axes, history["best_epoch"])
-    axes.legend()
-    precision, axes = _axes()
-    axes.plot(numbers, [epoch["macro_average_precision"] for epoch in epochs], color=_SECOND)
-    axes.set(xlabel="epoch", ylabel="macro average precision, validation")
-    _mark_epoch(axes, history["best_epoch"])
-    return (
-        _svg(losses, "Train and validation loss by epoch"),
-        _svg(precision, "Macro average precision on validation films by epoch"),
-    )
+    with _chart("Train and validation loss by epoch") as losses:
+        for name, colour in (("train", _FIRST), ("validation", _SECOND)):
+            values = [epoch[f"{name}_loss"] for epoch in epochs]
+            losses.axes.plot(numbers, values, color=colour, label=name)
+        losses.axes.set(xlabel="epoch", ylabel="loss")
+        losses.mark_epoch(best)
+        losses.axes.legend()
+    with _chart("Macro average precision on validation films by epoch") as precision:
+        values = [epoch["macro_average_precision"] for epoch in epochs]
+        precision.axes.plot(numbers, values, color=_SECOND)
+        precision.axes.set(xlabel="epoch", ylabel="macro average precision, validation")
+        precision.mark_epoch(best)
+    return losses.svg, precision.svg
 
 
-def _mark_epoch(axes: Any, epoch: int) -> None:
-    axes.axvline(epoch, color=_INK, linestyle=":", linewidth=1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+class _Chart:
+    """Axes to draw on, and the SVG once they are drawn."""
+
+    def __init__(self, axes: Any) -> None:
+        self.axes = axes
+        self.svg = ""
+
+    def mark_epoch(self, epoch: int) -> None:
+        self.axes.axvline(epoch, color=_INK, linestyle=":", linewidth=1)
+        self.axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _axes() -> tuple[Figure, Any]:
+@contextmanager
+def _chart(label: str) -> Iterator[_Chart]:
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as missing:
         raise MissingExtraError("A report", "train") from missing
-    with rc_context(_STYLE):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        return figure, figure.subplots()
-
-
-def _svg(figure: Figure, label: str) -> str:
-    from matplotlib import rc_context
-
-    written = StringIO()
-    absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     # The salt keeps the ids of clip paths and markers of one chart out of another's.
     with rc_context(_STYLE | {"svg.hashsalt": label}):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        chart = _Chart(figure.subplots())
+        yield chart
+        written = StringIO()
+        absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=absent)
-    svg = written.getvalue()
+    chart.svg = _inline(written.getvalue(), label)
+
+
+def _inline(svg: str, label: str) -> str:
+    """A file's SVG as a part of a page: as wide as there is room, in the page's colours."""
     svg = svg[svg.index("<svg") :]
+    opening = rf'<svg \1 role="img" aria-label="{label}">'
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', opening, svg, count=1)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{label}">', svg, 1
-    )
-    # An inline SVG knows href without its namespace.
+    # Inside of a page, SVG knows href without its namespace.
     svg = svg.replace("xlink:href", "href")
     for drawn, shown in _COLOURS.items():
         svg = svg.replace(drawn, shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def by_length(plots: Sequence[str], Y: Bools, D: Bools, *, resamples: int) -> li
     """Results by the number of words between white space in the plot."""
     words = np.array([len(plot.split()) for plot in plots])
     ends = [0, *_LENGTHS]
-    names = [f"{low}–{high - 1}" for low, high in zip(ends, ends[1:], strict=False)]
+    names = [f"{low}–{high - 1}" for low, high in pairwise(ends)]
     group = np.searchsorted(_LENGTHS, words, side="right")
     return _groups([*names, f"{_LENGTHS[-1]} and more"], group, Y, D, resamples)
 

@@ -97,7 +97,7 @@ def _contents(
     genres = tuple(_shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
     thresholds = np.array(evaluation.thresholds, dtype=np.float32)
     train_counts = np.array([row.train_films for row in evaluation.per_genre])
-    D, support = np.greater_equal(P, thresholds), Y.any(axis=0)
+    D, support = np.greater_equal(P, thresholds), np.asarray(Y.any(axis=0))
     baseline = score_baseline(P, Y, thresholds, genres, train_counts, resamples=resamples)
     best, worst = best_and_worst(P, Y, D)
     shown = np.argsort(-Y.sum(axis=0), kind="stable")[:_MOST_GENRES]
@@ -128,7 +128,7 @@ def _contents(
             (name, [film_card(row, films, genres, P, Y, D) for row in rows])
             for name, rows in (("Best", best), ("Worst", worst))
         ],
-        "history": charts.history_chart(history) if history and history["epochs"] else None,
+        "history": charts.history_charts(history) if history and history["epochs"] else None,
         "best_epoch": history["best_epoch"] if history else None,
     }
 
@@ -213,4 +213,4 @@ def _shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     cut = text.rfind(" ", longest // 2, longest)
-    return text[: cut if cut > 0 else longest - 1] + " …"
+    return text[: cut if cut > 0 else longest - 1] + "\u00a0…"

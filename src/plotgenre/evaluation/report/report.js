@@ -108,7 +108,9 @@ function makeExplorer(counts) {
     const chosen = columns();
     const f1 = counts.thresholds.map((_, i) => scores(countsAt(chosen, i)).f1);
     const best = f1.indexOf(Math.max(...f1));
-    const own = chosen.map((j) => counts.own[j]).sort((a, b) => a - b);
+    // Genres that the model left out have a threshold of 1, which says nothing.
+    const used = chosen.map((j) => counts.own[j]).filter((threshold) => threshold < 1);
+    const own = (used.length ? used : [1]).sort((a, b) => a - b);
     slider.value = String(nearest(own[Math.floor(own.length / 2)]));
     const ownText = own[0] === own[own.length - 1]
       ? `a threshold of ${own[0]}`

@@ -1,0 +1,192 @@
+"""The benchmark's own arithmetic and file format; none of the contenders' libraries is needed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import polars as pl
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+METRIC_NAMES = {
+    "micro_f1",
+    "samples_f1",
+    "macro_f1_supported",
+    "macro_average_precision_50",
+    "micro_average_precision",
+    "top20_micro_f1",
+    "top20_macro_f1",
+    "second_cataloguer_micro_f1",
+    "expected_calibration_error",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def benchmarks_on_path() -> None:
+    if str(BENCHMARKS) not in sys.path:
+        sys.path.insert(0, str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def yardsticks() -> ModuleType:
+    import yardsticks
+
+    return yardsticks
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for side, films in (("train", 60), ("validation", 20), ("test", 20)):
+        genres = [["Drama", *(["Comedy"] if i % 3 == 0 else [])] for i in range(films)]
+        pl.DataFrame(
+            {
+                "id": [f"{side}-{i}" for i in range(films)],
+                "plot": [f"A tale told {x:.9f} times." for x in rng.random(films)],
+                "genres": genres,
+                "tmdb_genres": [["Funny"] if i % 3 == 0 else None for i in range(films)],
+            }
+        ).write_parquet(folder / f"{side}.parquet")
+    mapping = {"tmdb_to_freebase": {"Funny": ["Comedy"], "Serious": ["Drama"]}}
+    (folder / "tmdb_to_freebase_genres.json").write_text(json.dumps(mapping))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quality(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quality file of the prior and of a contender that cannot run."""
+    import quality
+    from contenders import child
+
+    room = tmp_path_factory.mktemp("quality")
+    prior, absent = (quality.folder_of(room, name) for name in ("prior", "setfit"))
+    prior.mkdir()
+    absent.mkdir()
+    result = child.measure("prior", child.Split.read(data), None, prior)
+    (prior / "result.json").write_text(json.dumps(result))
+    (absent / "unavailable.json").write_text(json.dumps({"name": "setfit", "reason": "absent"}))
+    quality.write(data, room, room / "quality-2000-01-01.json")
+    return room / "quality-2000-01-01.json"
+
+
+def test_the_quality_file_has_the_agreed_form(quality: Path) -> None:
+    found = json.loads(quality.read_text())
+    (prior,) = found["contenders"]
+    assert prior["name"] == "prior"
+    assert set(prior["metrics"]) == METRIC_NAMES
+    for name, metric in prior["metrics"].items():
+        noise = 1e-9
+        assert metric["low"] - noise <= metric["value"] <= metric["high"] + noise, (name, metric)
+    costs = ("fit_seconds", "plots_per_second", "peak_mb", "artefact_mb")
+    assert all(isinstance(prior[cost], float) for cost in costs)
+    assert found["unavailable"] == [{"name": "setfit", "reason": "absent"}]
+    assert found["split"]["genres_with_test_film"] == 2
+
+
+def test_the_prior_tags_every_film_with_the_commonest_genre(quality: Path) -> None:
+    prior = json.loads(quality.read_text())["contenders"][0]["metrics"]
+    # All 20 test films are dramas, 7 of them comedies: with Drama alone 2*20 / (20 + 27), with
+    # both 2*27 / (40 + 27), which is less.
+    assert prior["micro_f1"]["value"] == pytest.approx(40 / 47)
+
+
+def test_the_second_cataloguer_is_scored_on_its_films_in_its_words(quality: Path) -> None:
+    found = json.loads(quality.read_text())
+    # Seven films have TMDB genres, each Funny; Freebase says Funny and Serious of each.
+    agreement = found["second_cataloguer"]
+    assert agreement["films"] == 7
+    assert agreement["tmdb_against_freebase_micro_f1"]["value"] == pytest.approx(2 / 3)
+    ours = found["contenders"][0]["metrics"]["second_cataloguer_micro_f1"]
+    assert ours["value"] == pytest.approx(2 / 3)
+
+
+def test_the_table_names_what_is_unavailable(quality: Path) -> None:
+    text = quality.with_suffix(".md").read_text()
+    assert "| prior | 0.851 (" in text
+    assert "**setfit**: absent" in text
+
+
+def test_calibration_error_by_hand(yardsticks: ModuleType) -> None:
+    P = np.array([[0.2, 0.8], [0.2, 0.8], [0.2, 0.8], [0.2, 0.8]])
+    Y = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=bool)
+    error = yardsticks.expected_calibration_error(P, Y, yardsticks.weights(4, resamples=50))
+    # Half of the cells at 0.2 and half of those at 0.8 are on: 0.3 off on either side.
+    assert error.value == pytest.approx(0.3)
+    assert error.low <= error.value <= error.high
+
+
+def test_calibrated_probabilities_have_no_error(yardsticks: ModuleType) -> None:
+    P = np.full((10, 1), 0.4)
+    Y = np.arange(10).reshape(-1, 1) < 4
+    error = yardsticks.expected_calibration_error(P, Y, yardsticks.weights(10, resamples=0))
+    assert error.value == pytest.approx(0.0)
+
+
+def test_equal_mass_bins_hold_equally_many_cells(yardsticks: ModuleType) -> None:
+    P = np.linspace(0, 1, 30).reshape(-1, 1)
+    Y = np.zeros((30, 1), dtype=bool)
+    films = yardsticks.weights(30, resamples=0)
+    # All off: whatever the bins, the error is the mean probability.
+    assert yardsticks.expected_calibration_error(P, Y, films).value == pytest.approx(0.5)
+
+
+def test_coarse_maps_any_of_the_names(yardsticks: ModuleType) -> None:
+    mapping = {"Comedy": ["Comedy film", "Parody"], "War": ["War film"]}
+    assert yardsticks.coarse(["Parody", "Noir"], mapping) == [True, False]
+
+
+def test_every_contender_names_a_file() -> None:
+    from contenders import CONTENDERS
+
+    files = {path.stem for path in (BENCHMARKS / "contenders").glob("*.py")}
+    assert {entry.module for entry in CONTENDERS.values()} <= files
+
+
+def test_a_recipe_as_good_as_the_best_peer_is_level(data: Path, quality: Path) -> None:
+    import quality as command
+
+    twin = command.folder_of(quality.parent, "plotgenre mixed")
+    shutil.copytree(command.folder_of(quality.parent, "prior"), twin)
+    result = json.loads((twin / "result.json").read_text()) | {"name": "plotgenre mixed"}
+    (twin / "result.json").write_text(json.dumps(result))
+    out = quality.with_name("both.json")
+    command.write(data, quality.parent, out)
+    shutil.rmtree(twin)
+    difference = json.loads(out.read_text())["ours_less_best_peer"]["micro_f1"]["difference"]
+    assert difference == {"value": 0, "low": 0, "high": 0}
+    row = "| micro-F1 | plotgenre mixed | prior | +0.000 (+0.000 to +0.000) | level |"
+    assert row in out.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "gap", "word"),
+    [
+        ("micro_f1", 0.1, "ahead"),
+        ("micro_f1", -0.1, "behind"),
+        ("expected_calibration_error", -0.1, "ahead"),
+        ("expected_calibration_error", 0.1, "behind"),
+    ],
+)
+def test_ahead_is_less_of_an_error_and_more_of_all_else(metric: str, gap: float, word: str) -> None:
+    from quality_table import verdict
+
+    assert verdict(metric, gap, {"value": gap, "low": gap - 0.01, "high": gap + 0.01}) == word
+    assert verdict(metric, gap, {"value": gap, "low": -0.2, "high": 0.2}) == "level"
+
+
+def test_standing_takes_the_smallest_calibration_error() -> None:
+    from quality_table import standing
+
+    names = ("plotgenre a", "plotgenre b", "c", "d")
+    contenders = [
+        {"name": name, "metrics": {"expected_calibration_error": {"value": value}}}
+        for name, value in zip(names, (0.1, 0.2, 0.3, 0.4), strict=True)
+    ]
+    ours, peer = standing(contenders)["expected_calibration_error"]
+    assert (ours["name"], peer["name"]) == ("plotgenre a", "c")

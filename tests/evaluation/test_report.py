@@ -1,0 +1,267 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plotgenre.errors import InputError
+from plotgenre.evaluation.evaluation import evaluate
+from plotgenre.evaluation.metrics import decision_metrics
+from plotgenre.evaluation.report import ReportFilms, write_report
+from plotgenre.evaluation.report.baseline import score_baseline
+from plotgenre.evaluation.report.curves import (
+    THRESHOLDS,
+    precision_recall,
+    reliability,
+    threshold_counts,
+)
+from plotgenre.evaluation.report.films import best_and_worst
+from plotgenre.evaluation.report.groups import by_decade, by_length, confusions
+
+pytest.importorskip("jinja2", reason="the report's templates need jinja2")
+pytest.importorskip("matplotlib", reason="the report's charts need matplotlib")
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = (
+    "<script>window.stolen = 1</script>",
+    "\"><img src=x onerror='window.stolen = 1'>",
+    "</script><script>window.stolen = 1</script>",
+    "{{ 7 * 191 }} ${7 * 191} <!--",
+)
+MEGABYTE = 1_000_000
+
+
+def case(films, genres, seed=0):
+    """Probabilities that know something of the targets; rarer genres stand later."""
+    rng = np.random.default_rng(seed)
+    Y = rng.random((films, genres)) < 0.5 / np.arange(1, genres + 1)
+    Y[0, 0] = True
+    P = np.clip(rng.beta(0.3, 3, Y.shape) + 0.4 * Y * rng.random(Y.shape), 0, 1)
+    return P.astype(np.float32), Y
+
+
+def written(path, P, Y, names, history=None, plots=None, titles=None):
+    films, genres = Y.shape
+    counts = np.arange(genres, 0, -1) * 5
+    scores = evaluate(P, Y, np.full(genres, 0.3, np.float32), names, counts, resamples=5)
+    plots = plots or [f"A {'very ' * (i % 300)}long plot." for i in range(films)]
+    ids = [str(i) for i in range(films)]
+    years = [None if i % 7 == 0 else 1950 + i % 60 for i in range(films)]
+    write_report(scores, P, Y, ReportFilms(plots, ids, titles, years), history, path, resamples=5)
+    return path.read_text(encoding="utf-8")
+
+
+HISTORY = {
+    "best_epoch": 2,
+    "epochs": [
+        {"epoch": e, "train_loss": 1 / e, "validation_loss": 2 / e, "macro_average_precision": 0.1}
+        for e in (1, 2, 3)
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A page of 40 films whose genres, titles and plots are attacks."""
+    P, Y = case(40, 12)
+    names = [*HOSTILE, *(f"Genre {j}" for j in range(8))]
+    texts = [HOSTILE[i % len(HOSTILE)] for i in range(40)]
+    path = tmp_path_factory.mktemp("report") / "new folder" / "report.html"
+    return path, written(path, P, Y, names, HISTORY, texts, texts)
+
+
+def test_a_large_page_stays_small_and_alone(tmp_path):
+    P, Y = case(2000, 350)
+    names = [f"A genre with quite a long name {j}" for j in range(350)]
+    page = written(tmp_path / "report.html", P, Y, names)
+    assert len(page.encode()) < 3 * MEGABYTE
+    assert not re.search(r"(?:src|href|action|data)\s*=\s*[\"']?\s*(?:https?:|//|file:)", page)
+    assert not re.search(r"url\((?!#)|@import|<link(?! rel=\"icon\" href=\"data:,\")", page)
+    assert set(re.findall(r"https?://[^\s\"'<]+", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "Training" not in page
+
+
+def test_a_vocabulary_beyond_all_bounds_is_cut_to_what_fits(tmp_path):
+    P, Y = case(30, 1200)
+    page = written(tmp_path / "report.html", P, Y, [f"{j} {'x' * 500}" for j in range(1200)])
+    assert len(page.encode()) < 3 * MEGABYTE
+    assert "1000 of 1200 genres with most test films" in page
+
+
+def test_hostile_names_and_texts_are_shown_and_not_run(hostile):
+    _, page = hostile
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    assert "1337" not in page
+    assert "&lt;script&gt;window.stolen" in page
+    counts = re.search(r'<script type="application/json" id="counts">(.*?)</script>', page, re.S)
+    # Genres stand by test films, the page's names are those of the corpus.
+    assert set(HOSTILE) <= set(json.loads(counts[1])["genres"])
+
+
+def test_ids_are_unique_and_colours_follow_the_page(hostile):
+    _, page = hostile
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert "currentColor" in page
+    assert not re.search(r"<svg.*?#(?:000000|01020)", page, re.S)
+
+
+def test_shapes_must_agree(tmp_path):
+    P, Y = case(10, 4)
+    scores = evaluate(P, Y, np.full(4, 0.3), list("abcd"), [9, 8, 7, 6], resamples=0)
+    films = ReportFilms(["plot"] * 9, ["id"] * 9)
+    with pytest.raises(InputError, match=r"10 films and 4 genres, got .* and 9 films"):
+        write_report(scores, P, Y, films, None, tmp_path / "report.html")
+    with pytest.raises(InputError, match="9 plots need as many titles, got 1"):
+        ReportFilms(["plot"] * 9, ["id"] * 9, titles=["only"])
+
+
+def test_threshold_counts_are_those_of_decisions():
+    P, Y = case(50, 6)
+    P[:, 0] = THRESHOLDS.astype(np.float32)[np.arange(50) % len(THRESHOLDS)]
+    counts = threshold_counts(P, Y)
+    for i in (0, 3, 20, len(THRESHOLDS) - 1):
+        D = np.float32(THRESHOLDS[i]) <= P
+        assert counts.predicted[:, i].tolist() == D.sum(axis=0).tolist()
+        assert counts.found[:, i].tolist() == (D & Y).sum(axis=0).tolist()
+    assert counts.support.tolist() == Y.sum(axis=0).tolist()
+
+
+def test_precision_recall_lies_on_scikit_learns_curve():
+    metrics = pytest.importorskip("sklearn.metrics", reason="compares with scikit-learn")
+    P, Y = case(200, 10)
+    P = P.round(2)
+    precisions, recalls = metrics.precision_recall_curve(Y.ravel(), P.ravel())[:2]
+    points = {(round(p, 9), round(r, 9)) for p, r in zip(precisions, recalls, strict=True)}
+    ours = [(round(p, 9), round(r, 9)) for p, r in zip(*precision_recall(P, Y), strict=True)]
+    assert set(ours) <= points
+    assert ours[-1][1] == 1
+
+
+def test_reliability_by_hand():
+    P = np.array([[0.05, 0.15], [0.17, 1.0]], dtype=np.float32)
+    Y = np.array([[False, True], [False, True]])
+    bins = reliability(P, Y)
+    assert bins.cells.tolist() == [1, 2, 1]
+    assert bins.probability == pytest.approx([0.05, 0.16, 1.0])
+    assert bins.frequency.tolist() == [0, 0.5, 1]
+
+
+def test_baseline_gives_the_most_frequent_genres():
+    Y = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 0]], dtype=bool)
+    P = np.where(Y, 0.9, 0.1).astype(np.float32)
+    # k = 1: F1 8/11; k = 2: 12/15; k = 3: 14/19.
+    prior = score_baseline(P, Y, np.full(3, 0.5), "abc", np.array([9, 5, 5]), resamples=20)
+    assert (prior.k, prior.genres) == (2, ("a", "b"))
+    assert prior.evaluation.metrics["micro_f1"].value == pytest.approx(12 / 15)
+    assert prior.differences["micro_f1"].value == pytest.approx(1 - 12 / 15)
+    assert prior.differences.keys() >= prior.evaluation.metrics.keys()
+
+
+def test_confusions_by_hand():
+    Y = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=bool)
+    D = np.array([[0, 1], [0, 1], [1, 0], [0, 1]], dtype=bool)
+    (pair,) = confusions(Y, D, ["missed", "instead"])
+    assert (pair.missed, pair.instead, pair.films, pair.share) == ("missed", "instead", 2, 1.0)
+    assert pair.lift == pytest.approx(2)
+    assert confusions(Y, Y, ["a", "b"]) == []
+
+
+def test_groups_by_hand():
+    P, Y = case(60, 5)
+    D = P >= 0.3
+    plots = ["word " * (10 if i < 20 else 900) for i in range(60)]
+    short, long = by_length(plots, Y, D, resamples=50)
+    assert (short.name, short.films, long.name, long.films) == ("0–24", 20, "800 and more", 40)
+    expected = decision_metrics(Y[:20], D[:20])
+    assert short.micro_f1.value == pytest.approx(expected["micro_f1"])
+    assert short.samples_f1 == pytest.approx(expected["samples_f1"])
+    assert short.micro_f1.low <= short.micro_f1.value <= short.micro_f1.high
+    decades = by_decade([1999] * 10 + [None] * 10 + [2001] * 40, Y, D, resamples=0)
+    assert [(g.name, g.films) for g in decades] == [("1990s", 10), ("2000s", 40), ("unknown", 10)]
+    assert by_decade(None, Y, D, resamples=0) == by_decade([None] * 60, Y, D, resamples=0) == []
+
+
+def test_best_and_worst_films():
+    Y = np.array([[1, 0], [1, 1], [1, 0], [0, 1], [0, 0]], dtype=bool)
+    P = np.array([[0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [0.0, 0.0], [0.0, 0.0]], dtype=np.float32)
+    best, worst = best_and_worst(P, Y, P >= 0.5)
+    # Two genres found before one; no film without genres; none in both lists.
+    assert best == [1, 0]
+    assert worst == [3, 2]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"Chromium is not at {CHROMIUM}")
+    with driver.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=[400, 1400], ids=["phone", "desk"])
+def page(request, browser, hostile):
+    """The hostile page in a real browser; whatever the console says fails the test."""
+    page = browser.new_page(viewport={"width": request.param, "height": 900})
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda sent: said.append(sent.url) if "file:" not in sent.url else None)
+    page.goto(hostile[0].as_uri())
+    yield page
+    page.close()
+    assert [text for text in said if not text.startswith("data:")] == []
+
+
+def column(page, index):
+    return page.eval_on_selector_all(
+        "#genre-table tbody tr:not([hidden])",
+        "(rows, i) => rows.map((row) => row.cells[i].textContent)",
+        index,
+    )
+
+
+def test_in_a_browser(page):
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("window.stolen") is None
+
+    heading = page.locator("#genre-table thead button", has_text="F1")
+    heading.focus()
+    page.keyboard.press("Enter")
+    falling = [float(text) for text in column(page, 6)]
+    assert falling == sorted(falling, reverse=True)
+    page.keyboard.press("Space")
+    assert [float(text) for text in column(page, 6)] == sorted(falling)
+    assert page.locator("#genre-table th[aria-sort=ascending]").count() == 1
+
+    page.fill("#filter", "genre 3")
+    assert column(page, 0) == ["Genre 3"]
+    assert page.inner_text("#filtered") == "1 of 12 genres"
+
+    page.select_option("#explore-genre", index=1)
+    page.focus("#explore-threshold")
+    page.keyboard.press("Home")
+    assert page.inner_text("#explore-at") == "0.001"
+    low = {name: page.inner_text(f"#explore-{name}") for name in ("precision", "recall", "f1")}
+    page.keyboard.press("End")
+    high = {name: page.inner_text(f"#explore-{name}") for name in low}
+    assert float(low["recall"]) > float(high["recall"])
+    assert low["f1"] != high["f1"]
