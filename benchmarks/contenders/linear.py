@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import joblib
 import libmultilabel.linear as linear
 import numpy as np
+from scipy import sparse
 from typing_extensions import override
 
 from contenders.protocol import Contender, Probabilities, Targets, Validation, sigmoid
@@ -20,6 +22,17 @@ METHODS = {
 }
 # L2-regularised squared hinge loss, primal: the library's default; -m is threads.
 OPTIONS = "-s 2 -m 2"
+
+
+class Labels(sparse.csc_matrix):
+    """Targets whose sum over axis 2 is that over films.
+
+    libmultilabel 0.10.0 counts a genre's films with ``np.sum(y, 2)``, which today's scipy refuses.
+    """
+
+    @override
+    def sum(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
+        return super().sum(axis=0 if axis == 2 else axis, dtype=dtype, out=out)
 
 
 class Linear(Contender):
@@ -41,7 +54,7 @@ class Linear(Contender):
         given = {"data_format": "txt", "train": {"x": list(plots), "y": labels}}
         data = self.words.fit_transform(given)["train"]
         self.columns = [int(name) for name in self.words.label_mapping]
-        self.model = METHODS[self.method](data["y"], data["x"], False, OPTIONS, False)
+        self.model = METHODS[self.method](Labels(data["y"]), data["x"], False, OPTIONS, False)
 
     @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -36,10 +37,15 @@ class TfidfLogistic(Contender):
         )
         X, held_out = self.words.fit_transform(plots), self.words.transform(validation[0])
         common = np.argsort(-Y.sum(axis=0))[:TUNED_ON]
+        # Threads, not processes: liblinear lets go of the interpreter, and memory is counted once.
+        with joblib.parallel_config("threading"):
+            self._fit_best(X, Y, (held_out, validation[1]), common)
+
+    def _fit_best(self, X: Any, Y: Targets, held_out: tuple[Any, Targets], common: Any) -> None:
         scores = {
             C: average_precision_score(
-                validation[1][:, common],
-                _one_vs_rest(C).fit(X, Y[:, common]).predict_proba(held_out),
+                held_out[1][:, common],
+                _one_vs_rest(C).fit(X, Y[:, common]).predict_proba(held_out[0]),
                 average="micro",
             )
             for C in STRENGTHS

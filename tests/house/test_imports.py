@@ -40,6 +40,7 @@ OWNERS = {
     "openvino": ("embedding/encoders/",),
     "model2vec": ("embedding/encoders/",),
     "matplotlib": ("evaluation/",),
+    "jinja2": ("evaluation/",),
     "polars": ("corpus/",),
     "typer": ("doors/",),
     "rich": ("doors/",),

@@ -1,5 +1,4 @@
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -259,12 +258,3 @@ def test_decide_refuses_thresholds_of_other_genres():
 def test_settings_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError):
         ThresholdSettings(**wrong)
-
-
-def test_a_large_corpus_is_quick():
-    rng = np.random.default_rng(10)
-    Y = rng.random((4700, 350)) < 0.01
-    P = (1 / (1 + np.exp(-(3 * Y - 3 + rng.normal(size=Y.shape))))).astype(np.float32)
-    start = time.perf_counter()
-    tune_thresholds(P, Y, settings("per_genre", "jaccard"))
-    assert time.perf_counter() - start < 10
