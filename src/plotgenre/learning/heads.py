@@ -35,9 +35,10 @@ class HeadSettings:
     ----------
     kind
         ``linear``: one linear layer. ``mlp``: Linear(d, h), [BatchNorm], ReLU, Dropout,
-        Linear(h, g) with h = (d + g) // 2. ``attention``: each genre weighs the slices of a film
-        by its own softmax (label-wise attention: CAML, Mullenbach et al. 2018; scored by one tanh
-        layer as in LAAT, Vu et al. 2020) and reads the weighted mean through one linear layer.
+        Linear(h, g) with h = (d + g) // 2. ``attention``: the ``mlp`` on each slice, and each genre
+        weighs the slices of a film by its own softmax (label-wise attention: CAML, Mullenbach et
+        al. 2018; scored by one tanh layer as in LAAT, Vu et al. 2020). Both papers learn a network
+        below the attention; on frozen vectors the hidden layer stands for it.
     pooling
         Mixes a film's slices into one vector before the head; ``none`` keeps them apart.
     combine
@@ -82,14 +83,14 @@ class HeadSettings:
         return self
 
     def hidden_size(self, dimension: int, n_genres: int) -> int:
-        """Hidden units of ``mlp``: halfway between ``d`` and ``g``, rounded down."""
+        """Size of the hidden layer: halfway between ``d`` and ``g``, rounded down."""
         return (dimension + n_genres) // 2
 
     def shapes(self, dimension: int, n_genres: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of each tensor that this head has for ``d`` dimensions, ``g`` genres."""
         inner, hidden = dimension, self.hidden_size(dimension, n_genres)
         shapes: dict[str, tuple[int, ...]] = {}
-        if self.kind == "mlp":
+        if self.kind != "linear":
             shapes |= {"hidden.weight": (hidden, dimension), "hidden.bias": (hidden,)}
             inner = hidden
         if self.kind == "attention":
@@ -187,7 +188,7 @@ class Head:
 
     def _slice_logits(self, bags: Bags) -> Floats:
         vectors = bags.vectors
-        if self.settings.kind == "mlp":
+        if self.settings.kind != "linear":
             vectors = self._linear("hidden", vectors)
             np.maximum(vectors, 0, out=vectors)
         return self._linear("output", vectors)

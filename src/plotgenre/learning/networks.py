@@ -72,8 +72,8 @@ class Mlp(Network):
         return tensors | {name: tensor.astype(np.float32) for name, tensor in folded.items()}
 
 
-class Attention(Network):
-    """Label-wise attention: film logit = sum_s a_sg (h_s . w_g) + b_g, a = softmax over slices."""
+class Attention(Mlp):
+    """Label-wise attention: film logit = sum_s a_sg l_sg, a = softmax over slices, l of the mlp."""
 
     def __init__(self, settings: HeadSettings, dimension: int, n_genres: int) -> None:
         super().__init__(settings, dimension, n_genres)
