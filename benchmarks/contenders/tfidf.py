@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
 import sklearn
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
@@ -37,15 +37,18 @@ class TfidfLogistic(Contender):
         )
         X, held_out = self.words.fit_transform(plots), self.words.transform(validation[0])
         common = np.argsort(-Y.sum(axis=0))[:TUNED_ON]
-        # Threads, not processes: liblinear lets go of the interpreter, and memory is counted once.
-        with joblib.parallel_config("threading"):
+        # Processes, since two of liblinear in one process end it ("terminate called"), and each
+        # with a copy of the matrix, since liblinear refuses joblib's read-only map.
+        with joblib.parallel_config("loky", max_nbytes=None):
             self._fit_best(X, Y, (held_out, validation[1]), common)
 
-    def _fit_best(self, X: Any, Y: Targets, held_out: tuple[Any, Targets], common: Any) -> None:
+    def _fit_best(
+        self, X: csr_matrix, Y: Targets, validation: tuple[csr_matrix, Targets], common: Targets
+    ) -> None:
         scores = {
             C: average_precision_score(
-                held_out[1][:, common],
-                _one_vs_rest(C).fit(X, Y[:, common]).predict_proba(held_out[0]),
+                validation[1][:, common],
+                _one_vs_rest(C).fit(X, Y[:, common]).predict_proba(validation[0]),
                 average="micro",
             )
             for C in STRENGTHS
