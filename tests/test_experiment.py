@@ -9,7 +9,12 @@ from plotgenre import Corpus, GenreClassifier, Recipe, run_experiment
 from plotgenre.branches.semantic import Progress
 from plotgenre.errors import ArtefactError, CorpusError, InputError
 from plotgenre.evaluation.evaluation import Evaluation
-from plotgenre.experiment import evaluate_classifier, history_beside, score_classifier
+from plotgenre.experiment import (
+    compare_runs,
+    evaluate_classifier,
+    history_beside,
+    score_classifier,
+)
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +28,14 @@ def files(folder):
 
 def test_without_a_split(corpus, film_recipe, tmp_path):
     done = run_experiment(film_recipe, corpus, tmp_path / "out")
-    expected = {"checkpoints", "model", "recipe.toml", "history.json", "history.png"}
-    assert files(tmp_path / "out") == expected
+    assert files(tmp_path / "out") == {
+        "checkpoints",
+        "model",
+        "recipe.toml",
+        "history.json",
+        "history.png",
+        "scores.safetensors",
+    }
     assert Recipe.load(tmp_path / "out" / "recipe.toml") == film_recipe
     history = json.loads((tmp_path / "out" / "history.json").read_text())
     assert history == done.classifier.history_.as_dict()
@@ -47,6 +58,39 @@ def test_with_a_given_split(corpus, film_recipe, tmp_path):
     assert done.chosen.left_out == {"Opera": 3}
     assert done.evaluation.films == 20
     assert done.evaluation.metrics["micro_f1"].value > 0.5
+
+
+def test_runs_compare_as_their_models_do(corpus, film_recipe, tmp_path):
+    quick = film_recipe.with_settings({"training.max_epochs": 2})
+    done = {
+        name: run_experiment(recipe, corpus, tmp_path / name, validation=corpus, test=corpus)
+        for name, recipe in (("whole", film_recipe), ("quick", quick))
+    }
+    found = compare_runs([tmp_path / "whole", str(tmp_path / "quick")])
+    assert found.runs == ("whole", "quick")
+    for metrics, one in zip(found.metrics, done.values(), strict=True):
+        assert metrics["micro_f1"] == one.evaluation.metrics["micro_f1"]
+        ours, theirs = (m["macro_average_precision"] for m in (metrics, one.evaluation.metrics))
+        # Probabilities were rounded to float16.
+        assert ours.value == pytest.approx(theirs.value, abs=1e-2)
+    opera = next(row for row in found.per_genre if row.genre == "Opera")
+    assert (opera.support, opera.f1) == (3, (0, 0))
+    with pytest.raises(InputError, match="different names"):
+        compare_runs([tmp_path / "whole", tmp_path / "whole"])
+
+
+def test_runs_of_one_name_go_by_their_paths(fitted, corpus, tmp_path):
+    for name in ("a", "b"):
+        score_classifier(fitted, corpus).scores().save(tmp_path / name / "run")
+    folders = [str(tmp_path / name / "run") for name in ("a", "b")]
+    assert compare_runs(folders).runs == tuple(folders)
+
+
+def test_scores_of_an_earlier_run_do_not_stay(corpus, film_recipe, tmp_path):
+    run_experiment(film_recipe, corpus, tmp_path, validation=corpus, test=corpus)
+    assert "scores.safetensors" in files(tmp_path)
+    run_experiment(film_recipe, corpus, tmp_path, validation=corpus)
+    assert "scores.safetensors" not in files(tmp_path)
 
 
 def test_validation_without_test_scores_nothing(corpus, film_recipe, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
 from plotgenre.corpus.splits import stratified_split
 from plotgenre.errors import ArtefactError, CorpusError
+from plotgenre.evaluation.comparison import Comparison, compare
 from plotgenre.evaluation.evaluation import Evaluation, evaluate
 from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
+from plotgenre.evaluation.scores import SCORES_FILE, Scores
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
@@ -37,7 +40,8 @@ class Experiment:
     chosen
         The train films and genres after the recipe's minimum and merges.
     folder
-        Holds ``model/``, ``recipe.toml``, ``history.json``, ``history.png``.
+        Holds ``model/``, ``recipe.toml``, ``history.json``, ``history.png``, and with test
+        films ``scores.safetensors``.
     """
 
     classifier: GenreClassifier
@@ -94,8 +98,14 @@ def run_experiment(
         checkpoints=folder / "checkpoints",
         progress=progress,
     )
-    evaluation = None if test is None else evaluate_classifier(classifier, test, progress)
     folder.mkdir(parents=True, exist_ok=True)
+    # An earlier run's scores must not pass for this model's.
+    (folder / SCORES_FILE).unlink(missing_ok=True)
+    evaluation = None
+    if test is not None:
+        scored = score_classifier(classifier, test, progress)
+        evaluation = scored.evaluate()
+        scored.scores().save(folder)
     recipe.save(folder / "recipe.toml")
     history = classifier.history_
     assert history is not None
@@ -134,6 +144,13 @@ class Scored:
     def evaluate(self) -> Evaluation:
         """All metrics with intervals."""
         return evaluate(self.P, self.films.Y, self.thresholds, self.films.genres, self.train_counts)
+
+    def scores(self) -> Scores:
+        """What a comparison with other runs needs, without plots and model."""
+        films = self.films
+        return Scores.of(
+            tuple(films.ids), films.genres, self.P, films.Y, self.thresholds, self.train_counts
+        )
 
     def write_report(
         self, evaluation: Evaluation, path: str | Path, history: History | None = None
@@ -182,6 +199,29 @@ def evaluate_classifier(
         If no test film has a genre that train had.
     """
     return score_classifier(classifier, test, progress).evaluate()
+
+
+def compare_runs(folders: Sequence[str | Path]) -> Comparison:
+    """Runs that were scored on the same test films, as differences from the first of them.
+
+    Parameters
+    ----------
+    folders
+        Of `run_experiment`; a run is called by its folder's name, or by the whole path where
+        names are not all different.
+
+    Raises
+    ------
+    ArtefactError
+        If a folder holds no scores or damaged ones.
+    InputError
+        If there is one run only, one stands twice, or the runs' test films are not the same.
+    """
+    paths = [str(folder) for folder in folders]
+    names = [Path(path).resolve().name for path in paths]
+    return compare(
+        names if len(set(names)) == len(names) else paths, [Scores.load(path) for path in paths]
+    )
 
 
 def history_beside(model: str | Path) -> History | None:

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from plotgenre import PlotgenreError
+from plotgenre.corpus.genres import read_merges
 from plotgenre.doors import cli, tagging
 
 HORROR = "ghost house cellar discovers old cellar."
@@ -88,7 +89,7 @@ def one_error(done):
 def test_help_names_the_commands(run):
     done = run("--help")
     assert done.returncode == 0
-    for command in ("inspect", "train", "evaluate", "tag", "export-encoder"):
+    for command in ("inspect", "train", "evaluate", "compare", "tag", "export-encoder"):
         assert command in done.stdout
 
 
@@ -100,12 +101,34 @@ def test_inspect(run, room):
     health = json.loads((room / "health.json").read_text())
     assert health["films"] == 90
     assert health["films_per_genre"]["Opera"] == 3
+    assert health["label_issues"] is None
+
+
+def test_inspect_writes_merges_that_train_reads_and_a_page(run, room):
+    pytest.importorskip("jinja2")
+    done = run(
+        "inspect", "films.csv", "--test", "films.csv", "--merges-out", "merges.toml",
+        "--report", "health.html",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert read_merges(room / "merges.toml") == {}
+    assert "<h1>plotgenre corpus</h1>" in (room / "health.html").read_text(encoding="utf-8")
+
+
+def test_inspect_asks_a_model_for_suspicious_labels(run, room, model):
+    pytest.importorskip("cleanlab")
+    done = run("inspect", "films.csv", "--model", model, "--json", "doubts.json")
+    assert done.returncode == 0, done.stderr
+    assert "suspicious labels" in done.stdout
+    doubts = json.loads((room / "doubts.json").read_text())["label_issues"]
+    assert "trained on" in doubts["warning"]
 
 
 def test_train_writes_and_shows(trained, room):
     out = room / "out"
     names = {path.name for path in out.iterdir()}
-    assert names == {"checkpoints", "model", "recipe.toml", "history.json", "history.png"}
+    assert {"checkpoints", "model", "recipe.toml", "history.json", "history.png"} <= names
+    assert "scores.safetensors" in names
     assert 'kind = "linear"' in (out / "recipe.toml").read_text()
     assert "left out as too rare: 1 genres, Opera" in trained.stdout
     assert "micro-F1" in trained.stdout
@@ -123,6 +146,27 @@ def test_evaluate(run, model, room):
     scores = json.loads((room / "scores.json").read_text())
     assert scores["films"] == 90
     assert len(scores["per_genre"]) == 5
+
+
+def test_compare(run, trained, room):
+    other = run(
+        "train", "films.csv", "-o", "[other]", "--recipe", "quick.toml",
+        "--set", "training.max_epochs=1",
+    )  # fmt: skip
+    assert other.returncode == 0, other.stderr
+    done = run("compare", "out", "[other]", "--json", "compare.json", "--report", "compare.html")
+    assert done.returncode == 0, done.stderr
+    assert "[other], less" in done.stdout
+    assert "micro-F1" in done.stdout
+    found = json.loads((room / "compare.json").read_text())
+    assert found["runs"] == ["out", "[other]"]
+    assert len(found["per_genre"]) == 5
+    assert "<bdi>[other]</bdi>" in (room / "compare.html").read_text(encoding="utf-8")
+
+
+def test_compare_needs_scored_runs(run, trained):
+    assert "notes is not a scored run" in one_error(run("compare", "out", "notes"))
+    assert "two or more runs" in one_error(run("compare", "out"))
 
 
 def test_tag_a_text(run, model):

@@ -5,7 +5,7 @@ import pytest
 
 from plotgenre.errors import InputError
 from plotgenre.evaluation import intervals
-from plotgenre.evaluation.intervals import bootstrap, paired_difference
+from plotgenre.evaluation.intervals import bootstrap, paired_bootstrap, paired_difference
 from plotgenre.evaluation.metrics import decision_metrics, ranking_metrics
 
 
@@ -109,6 +109,15 @@ def test_paired_difference_is_second_less_first_and_narrow():
     width = difference["micro_f1"].high - difference["micro_f1"].low
     assert width < (alone.high - alone.low) / 2
     assert difference["lrap"] == intervals.Interval(0, 0, 0)
+
+
+def test_paired_bootstrap_is_each_alone_and_the_differences():
+    Y, P, D = case()
+    first, second = paired_bootstrap(Y, [(P, D), (1 - P, ~D)], resamples=30)
+    assert first.metrics == bootstrap(Y, P, D, resamples=30)
+    assert second.metrics == bootstrap(Y, 1 - P, ~D, resamples=30)
+    assert second.less_first == paired_difference(Y, (P, D), (1 - P, ~D), resamples=30)
+    assert set(first.less_first.values()) == {intervals.Interval(0, 0, 0)}
 
 
 def test_one_film():

@@ -1,9 +1,12 @@
 """The model card."""
 
+import math
+
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 
-from plotgenre.evaluation.evaluation import evaluate
+from plotgenre.evaluation.evaluation import SUMMARY, evaluate
 from plotgenre.evaluation.model_card import model_card
 
 RECIPE = {
@@ -21,7 +24,7 @@ def test_says_what_it_is():
     assert "library_name: plotgenre" in block.splitlines()
     assert "pipeline_tag: text-classification" in block.splitlines()
     assert "each of 2 genres" in text
-    assert "1 genres had fewer than\n  10 films" in text
+    assert "1 genres had fewer than\n10 films" in text
     assert "3 genres, 1,219 genre assignments" in text
     assert "`an/encoder{}`, slicing `windows`, head `mlp`" in text
     assert "Scores" not in text
@@ -38,10 +41,77 @@ def test_scores_are_a_table():
     rows = [line for line in card.splitlines() if line.startswith("| ")]
     assert rows[0] == "| metric | value | interval |"
     assert any(row.startswith("| micro-F1 | 1.000 | 1.000 to 1.000 |") for row in rows)
-    assert len(rows) == 1 + len(evaluation.summary_rows())
+    # No metric is undefined here; two genres have test films.
+    assert len(rows) == 1 + len(evaluation.summary_rows()) + 1 + 2
+    assert "| Drama | 1,200 | 2 | 1.000 | 1.000 | 1.000 | 1.000 |" in rows
 
 
 def test_metadata_is_yaml():
     yaml = pytest.importorskip("yaml")
     block = model_card(RECIPE, FILMS, None).split("---\n")[1]
     assert yaml.safe_load(block)["tags"] == ["film", "genre", "multi-label"]
+
+
+def hub_card(genres, recipe=RECIPE, counts=(60, 60, 9)):
+    Y = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=bool)
+    P = np.array([[0.9, 0.1, 0], [0.6, 0.9, 0], [0.9, 0.2, 0], [0.3, 0.1, 0]], dtype=np.float32)
+    scores = evaluate(P, Y, np.full(3, 0.5), genres, np.array(counts), resamples=10)
+    return scores, model_card(recipe, dict(zip(genres, counts, strict=True)), scores)
+
+
+def test_the_hub_reads_the_scores():
+    scores, text = hub_card(list(FILMS))
+    data = ModelCard(text, ignore_metadata_errors=False).data
+    assert (data.library_name, data.pipeline_tag) == ("plotgenre", "text-classification")
+    found = {result.metric_name: result for result in data.eval_results}
+    assert found.keys() == SUMMARY.keys()
+    for name, key in SUMMARY.items():
+        assert found[name].metric_value == pytest.approx(scores.metrics[key].value, abs=1e-4)
+        assert found[name].task_type == "text-classification"
+        assert found[name].dataset_type == "film-plots"
+    assert found["micro-F1"].metric_type == found["samples-F1"].metric_type == "f1"
+    assert found["LRAP"].metric_type == "lrap"
+    (entry,) = data.to_dict()["model-index"]
+    assert entry["results"][0]["dataset"]["split"] == "test"
+
+
+def test_undefined_metrics_are_left_out():
+    scores, text = hub_card(list(FILMS), counts=(20, 10, 9))
+    assert math.isnan(scores.metrics["macro_average_precision_50"].value)
+    names = {result.metric_name for result in ModelCard(text).data.eval_results}
+    assert len(names) == len(SUMMARY) - 1
+    assert "nan" not in text.lower()
+
+
+def test_without_scores_there_is_no_model_index():
+    data = ModelCard(model_card(RECIPE, FILMS, None)).data
+    assert data.eval_results is None
+    assert "model-index" not in data.to_dict()
+
+
+def test_hostile_names_stay_text():
+    hostile = ["<img src=x>\n---\n# Owned | `code`", "[link](http://evil) *b* & {x}", "x: [1\n- y"]
+    recipe = RECIPE | {"encoder": {"name": "a`\n---\nlibrary_name: evil"}}
+    _, text = hub_card(hostile, recipe)
+    card = ModelCard(text)
+    assert card.data.library_name == "plotgenre"
+    assert len(card.data.eval_results) == len(SUMMARY)
+    assert "---" not in card.text.splitlines()
+    assert "<img" not in text
+    assert "\n# Owned" not in text
+    assert r"&lt;img src=x&gt; --- \# Owned \| \`code\`" in text
+    assert r"\[link\](http\://evil) \*b\* &amp; {x}" in text
+    assert "- Encoder: `a' --- library_name: evil`, slicing" in text
+
+
+def test_says_what_it_is_for_and_what_it_is_not():
+    _, text = hub_card(list(FILMS))
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Intended use",
+        "## Data",
+        "## Scores on 4 test films",
+        "## Label noise",
+        "## Limits",
+    ]
+    assert "The commonest genre has 60 films, the rarest 60" in text

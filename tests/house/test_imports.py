@@ -42,6 +42,8 @@ OWNERS = {
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
     "polars": ("corpus/",),
+    "datasketch": ("corpus/",),
+    "cleanlab": ("evaluation/",),
     "typer": ("doors/",),
     "rich": ("doors/",),
 }

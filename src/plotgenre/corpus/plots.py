@@ -16,7 +16,7 @@ def normalised_plot(plot: str) -> str:
     Whatever is neither letter, mark nor digit counts as space. A plot of nothing else stays as it
     is, so that two such plots are the same only if they are equal.
     """
-    return str(_normalised([plot]).item())
+    return str(normalised_plots([plot]).item())
 
 
 def plot_groups(plots: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -24,14 +24,15 @@ def plot_groups(plots: Sequence[str]) -> npt.NDArray[np.int64]:
 
     Groups are numbered from 0 in the order of their first plots.
     """
-    ranks = _normalised(plots).rank("dense").to_numpy().astype(np.int64)
+    ranks = normalised_plots(plots).rank("dense").to_numpy().astype(np.int64)
     _, first, inverse = np.unique(ranks, return_index=True, return_inverse=True)
     number = np.empty(len(first), dtype=np.int64)
     number[np.argsort(first)] = np.arange(len(first))
     return number[inverse]
 
 
-def _normalised(plots: Sequence[str]) -> pl.Series:
+def normalised_plots(plots: Sequence[str]) -> pl.Series:
+    """Each plot as `normalised_plot` gives it, shape (n,)."""
     folded = [unicodedata.normalize("NFKC", plot).casefold() for plot in plots]
     texts = pl.Series("plot", folded, dtype=pl.String)
     words = texts.str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ").str.strip_chars()

@@ -41,6 +41,7 @@ StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")]
+ReportFile = Annotated[Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)]
 
 
 @app.command()
@@ -51,16 +52,55 @@ def inspect(
     genres_column: GenresColumn = "genres",
     separator: Separator = None,
     genres_file: GenresFile = None,
+    validation: Annotated[
+        str | None, typer.Option(help="Films that must not repeat the corpus.")
+    ] = None,
+    test: Annotated[str | None, typer.Option(help="Likewise.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model that is asked for suspicious labels.")
+    ] = None,
+    near: Annotated[
+        bool, typer.Option("--near-duplicates/--no-near-duplicates", help="Look for them.")
+    ] = True,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Count tokens of all-MiniLM-L6-v2, not estimate.")
+    ] = False,
+    merges_out: Annotated[
+        Path | None, typer.Option(help="Write synonyms here, as train --merges reads.")
+    ] = None,
+    store: StoreFolder = None,
     json: JsonFile = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)
+    ] = None,
 ) -> None:
-    """What a corpus is like: films, genres, imbalance, lengths, duplicates."""
+    """What a corpus is like: imbalance, lengths, synonyms, duplicates, suspicious labels."""
     from plotgenre.corpus.health import examine
-    from plotgenre.doors import screen
+    from plotgenre.corpus.synonyms import find_synonyms, write_merges
+    from plotgenre.doors import inspection, screen
 
     columns = _columns(plot_column, genres_column, separator)
-    health = examine(_read(corpus, format, columns, genres_file))
-    screen.show_health(health)
-    _write_json(json, health.as_dict())
+    films = _read(corpus, format, columns, genres_file)
+    splits = {"corpus": films}
+    for name, path in (("validation", validation), ("test", test)):
+        if path is not None:
+            splits[name] = _read([path], format, columns, genres_file)
+    issues = None
+    if model is not None:
+        classifier = _load(model, None, store or default_store())
+        with screen.progress() as progress:
+            issues = inspection.issue_figures(classifier, films, progress)
+    pairs, skipped = inspection.near_figures(splits) if near else (None, None)
+    health, synonyms = examine(films), find_synonyms(films)
+    figures = inspection.figures_of(films, health, synonyms, pairs, issues, tokens=tokens)
+    screen.show_health(health, inspection.summary(figures, skipped))
+    _write_json(json, figures)
+    if merges_out is not None:
+        write_merges(synonyms, merges_out)
+    if report is not None:
+        from plotgenre.evaluation.report.health_page import write_health
+
+        write_health(figures, report)
 
 
 @app.command()
@@ -126,9 +166,7 @@ def evaluate(
     genres_file: GenresFile = None,
     store: StoreFolder = None,
     json: JsonFile = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)
-    ] = None,
+    report: ReportFile = None,
 ) -> None:
     """Score a model on films with genres, with 95 % intervals."""
     from plotgenre.doors import screen
@@ -146,6 +184,25 @@ def evaluate(
     _write_json(json, evaluation.as_dict())
     if report is not None:
         scored.write_report(evaluation, report, history)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Folders that train wrote, reference first.")],
+    json: JsonFile = None,
+    report: ReportFile = None,
+) -> None:
+    """How runs differ from the first one on the same test films, with 95 % intervals."""
+    from plotgenre.doors import screen
+    from plotgenre.experiment import compare_runs
+
+    comparison = compare_runs(runs)
+    screen.show_comparison(comparison)
+    _write_json(json, comparison.as_dict())
+    if report is not None:
+        from plotgenre.evaluation.report import write_comparison
+
+        write_comparison(comparison, report)
 
 
 @app.command()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
     from plotgenre.corpus.health import CorpusHealth
     from plotgenre.embedding.embedder import EmbeddingProgress
+    from plotgenre.evaluation.comparison import Comparison
     from plotgenre.evaluation.evaluation import Evaluation
+    from plotgenre.evaluation.intervals import Interval
     from plotgenre.experiment import Experiment
     from plotgenre.learning.history import EpochScores
 
 _SHOWN_GENRES = 12
+_HEALTH_GENRES = 8
 _BAR_WIDTH = 24
 _SECONDS_BETWEEN_LINES = 10
 
@@ -79,8 +83,8 @@ class _EpochLine:
         )
 
 
-def show_health(health: CorpusHealth) -> None:
-    """Figures of a corpus, and its commonest genres."""
+def show_health(health: CorpusHealth, findings: Mapping[str, str]) -> None:
+    """Figures of a corpus, what was found in it, and its commonest genres, on one screen."""
     words = health.plot_words
     figures = {
         "films": f"{health.films:,}",
@@ -98,10 +102,10 @@ def show_health(health: CorpusHealth) -> None:
         "duplicate plots": f"{health.duplicate_films:,}",
     }
     table = Table("", "value", title="Corpus")
-    for name, value in figures.items():
-        table.add_row(name, value)
+    for name, value in (figures | dict(findings)).items():
+        table.add_row(name, Text(value))
     genres = Table("genre", "films", "IRLbl", title="Commonest genres")
-    for genre, films in list(health.films_per_genre.items())[:_SHOWN_GENRES]:
+    for genre, films in list(health.films_per_genre.items())[:_HEALTH_GENRES]:
         genres.add_row(Text(genre), f"{films:,}", f"{health.irlbl[genre]:,.1f}")
     console = Console()
     console.print(table)
@@ -135,6 +139,43 @@ def show_evaluation(evaluation: Evaluation) -> None:
     console = Console()
     console.print(table)
     console.print(buckets)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Headline differences from the first run, then the genres that they differ most in."""
+    reference, *others = comparison.runs
+    scope = f"{comparison.films:,} films, {comparison.genres_with_support} genres with a film"
+    table = Table(
+        "metric",
+        escape(reference),
+        *(escape(f"{run}, less the first") for run in others),
+        title=scope,
+        caption="* the 95 % interval of the difference does not hold 0",
+    )
+    for name, values, differences in comparison.headline():
+        table.add_row(name, f"{values[0].value:.3f}", *map(_difference, differences))
+    wins = Table(
+        "run", "best by average precision", "best by F1", title="Genres in which a run is best"
+    )
+    for run, (ranked, decided) in comparison.wins().items():
+        wins.add_row(Text(run), f"{ranked}", f"{decided}")
+    genres = Table(
+        "genre", "test films", "average precision", "F1", "best by average precision",
+        title="Commonest genres, runs in the order given",
+    )  # fmt: skip
+    for row in sorted(comparison.per_genre, key=lambda row: -row.support)[:_SHOWN_GENRES]:
+        figures = (" ".join(f"{x:.3f}" for x in run) for run in (row.average_precision, row.f1))
+        best = row.best_by_average_precision or "–"
+        genres.add_row(Text(row.genre), f"{row.support:,}", *figures, Text(best))
+    console = Console()
+    for shown in (table, wins, genres):
+        console.print(shown)
+
+
+def _difference(difference: Interval) -> str:
+    value, low, high = difference.value, difference.low, difference.high
+    mark = " *" if low > 0 or high < 0 else ""
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f}){mark}"
 
 
 def show_experiment(experiment: Experiment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -113,7 +113,7 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as what JSON can hold; NaN becomes None."""
-        return {name: _nan_to_none(value) for name, value in asdict(self).items()}
+        return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Evaluation:
@@ -183,10 +183,7 @@ def evaluate(
         raise InputError("nothing to evaluate: no test film has any genre")
     D = np.greater_equal(P, thresholds)
     buckets = metrics.frequency_buckets(train_counts)
-    groups = buckets | {
-        "top20": metrics.top_genres(train_counts, 20),
-        "ranked": train_counts >= RANKED_FROM,
-    }
+    groups = buckets | headline_groups(train_counts)
     covered = {name: mask[support] for name, mask in groups.items()}
     scores = bootstrap(
         Y[:, support], P[:, support], D[:, support], covered, resamples=resamples, seed=seed
@@ -195,7 +192,7 @@ def evaluate(
         films=len(P),
         genres_with_support=int(support.sum()),
         unsupported_decisions=int(D[:, ~support].sum()),
-        metrics=_headline(scores, groups),
+        metrics=headline(scores, groups),
         per_genre=_rows(genres, train_counts, thresholds, metrics.per_genre(Y, P, D)),
         buckets={
             name: Bucket(
@@ -209,7 +206,15 @@ def evaluate(
     )
 
 
-def _headline(scores: Mapping[str, Interval], groups: Mapping[str, Array]) -> dict[str, Interval]:
+def headline_groups(train_counts: Array) -> dict[str, npt.NDArray[np.bool_]]:
+    """Masks (g,) of the genres that `headline` needs scores of, as groups of `bootstrap`."""
+    return {
+        "top20": metrics.top_genres(train_counts, 20),
+        "ranked": train_counts >= RANKED_FROM,
+    }
+
+
+def headline(scores: Mapping[str, Interval], groups: Iterable[str]) -> dict[str, Interval]:
     """The metrics over all genres, and of the groups' only those that have an own name."""
     of_groups = tuple(f"{name}_" for name in groups)
     return {name: score for name, score in scores.items() if not name.startswith(of_groups)} | {
@@ -247,9 +252,10 @@ def _none_to_nan(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in stored.items()}
 
 
-def _nan_to_none(value: Any) -> Any:
+def nan_to_none(value: Any) -> Any:
+    """What `asdict` gave as what JSON can hold: NaN, at any depth, becomes None."""
     if isinstance(value, Mapping):
-        return {name: _nan_to_none(inner) for name, inner in value.items()}
+        return {name: nan_to_none(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_nan_to_none(inner) for inner in value]
+        return [nan_to_none(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value

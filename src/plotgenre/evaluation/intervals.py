@@ -9,7 +9,7 @@ All resamples are one matrix of weights (b, n), and every metric is computed fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -104,10 +104,50 @@ def paired_difference(
     InputError
         As `bootstrap`.
     """
+    systems = paired_bootstrap(Y, (first, second), groups, resamples=resamples, seed=seed)
+    return systems[1].less_first
+
+
+@dataclass(frozen=True, slots=True)
+class PairedScores:
+    """One of several systems: its metrics, and each of them less the first system's."""
+
+    metrics: dict[str, Interval]
+    less_first: dict[str, Interval]
+
+
+def paired_bootstrap(
+    Y: Bools,
+    systems: Sequence[tuple[Array, Bools]],
+    groups: Mapping[str, Bools] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[PairedScores]:
+    """Metrics of several systems and their paired differences, each system resampled once.
+
+    Parameters
+    ----------
+    Y
+        Targets of shape (n, g).
+    systems
+        Probabilities and decisions, each of shape (n, g), of each system.
+    groups, resamples, seed
+        As in `bootstrap`.
+
+    Raises
+    ------
+    InputError
+        As `bootstrap`.
+    """
     weights = _weights(len(Y), resamples, seed)
-    before = _resampled(Y, *first, groups or {}, weights)
-    after = _resampled(Y, *second, groups or {}, weights)
-    return _intervals({name: after[name] - before[name] for name in before})
+    values = [_resampled(Y, P, D, groups or {}, weights) for P, D in systems]
+    return [
+        PairedScores(
+            _intervals(own), _intervals({name: own[name] - values[0][name] for name in own})
+        )
+        for own in values
+    ]
 
 
 def _weights(films: int, resamples: int, seed: int) -> npt.NDArray[np.float32]:

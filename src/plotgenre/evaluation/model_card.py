@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import html
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from plotgenre.evaluation.evaluation import Evaluation
+from plotgenre.evaluation.evaluation import SUMMARY, Evaluation
+
+_NAME = "Film genres from plots"
+_SHOWN_GENRES = 20
+# What Markdown could take for more than a letter; the rest is HTML's, and escaped as such.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$#:])")
 
 _CARD = """---
-library_name: plotgenre
-pipeline_tag: text-classification
-tags: [film, genre, multi-label]
----
-# Film genres from plots
+{metadata}---
+# {name}
 
 Reads a film's plot and gives each of {genres} genres a probability of its own.
 
@@ -22,23 +27,37 @@ from plotgenre import GenreClassifier
 GenreClassifier.load("path/to/this/folder").tag("A retired detective returns to …")
 ```
 
-- Encoder: `{encoder}`, slicing `{slicing}`, head `{head}`.
-- Trained on plots with {seen} genres, {films} genre assignments; {left} genres had fewer than
-  {minimum} films and were left out.
-{scores}
-## Use and limits
+- Encoder: {encoder}, slicing {slicing}, head {head}.
 
-Meant for suggesting genres to people who keep film catalogues. Genre labels are incomplete and
-overlap: a genre that is not predicted is not proof of its absence, and a probability is relative to
-the catalogue that the model was trained on. Plots in other languages than the training plots',
-and texts that are not plots, are outside of what was measured.
+## Intended use
+
+Meant for suggesting genres to people who keep film catalogues, and for research on plots. A person
+should look at what it suggests: it is not meant to decide alone what is shown, sold or withheld.
+
+## Data
+
+Trained on plots with {seen} genres, {films} genre assignments; {left} genres had fewer than
+{minimum} films and were left out.{imbalance}
+{scores}
+## Label noise
+
+Genre labels are incomplete and overlap, in the training films as in the test films: cataloguers
+differ, and most stop at a few genres. So a genre that is not predicted is no proof of its absence,
+some predictions that count as wrong here are right, and a probability is relative to the catalogue
+that the model was trained on.
+
+## Limits
+
+Plots in other languages than the training plots', texts that are not plots, such as reviews or
+scripts, and catalogues with other genres are outside of what was measured. Genres with few train
+films are found badly. Intervals are over test films only: they hold no uncertainty of training.
 """
 
 
 def model_card(
     recipe: Mapping[str, Any], train_films: Mapping[str, int], evaluation: Evaluation | None
 ) -> str:
-    """Markdown with the Hub's metadata block.
+    """Markdown with the Hub's metadata block, ``model-index`` included where there are scores.
 
     Parameters
     ----------
@@ -50,33 +69,112 @@ def model_card(
         Scores on test films, if any.
     """
     minimum = recipe["genres"]["minimum_films"]
-    kept = sum(count >= minimum for count in train_films.values())
+    kept = [count for count in train_films.values() if count >= minimum]
     return _CARD.format(
-        genres=kept,
-        encoder=recipe["encoder"]["name"],
-        slicing=recipe["slicing"]["way"],
-        head=recipe["head"]["kind"],
+        metadata=_metadata(evaluation),
+        name=_NAME,
+        genres=len(kept),
+        encoder=_code(recipe["encoder"]["name"]),
+        slicing=_code(recipe["slicing"]["way"]),
+        head=_code(recipe["head"]["kind"]),
         seen=len(train_films),
         films=f"{sum(train_films.values()):,}",
-        left=len(train_films) - kept,
+        left=len(train_films) - len(kept),
         minimum=minimum,
-        scores=_scores(evaluation),
+        imbalance=_imbalance(kept),
+        scores="" if evaluation is None else _scores(evaluation),
     )
 
 
-def _scores(evaluation: Evaluation | None) -> str:
+def _metadata(evaluation: Evaluation | None) -> str:
+    """YAML by the Hub's own library, so that no name can break out of it."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            task_name="Multi-label genre classification",
+            # The corpus is a file of the user's: its name is not known, and might be private.
+            dataset_type="film-plots",
+            dataset_name="Film plots, test films held out from training",
+            dataset_split="test",
+            metric_type=_metric_type(key),
+            metric_name=name,
+            metric_value=round(value, 4),
+        )
+        for name, key, value in _defined(evaluation)
+    ]
+    data = ModelCardData(
+        library_name="plotgenre",
+        pipeline_tag="text-classification",
+        tags=["film", "genre", "multi-label"],
+        model_name=_NAME if results else None,
+        eval_results=results or None,
+    )
+    return data.to_yaml(line_break="\n").rstrip("\n") + "\n"
+
+
+def _defined(evaluation: Evaluation | None) -> list[tuple[str, str, float]]:
+    """Name, key and value of the main metrics that are defined."""
     if evaluation is None:
+        return []
+    values = [(name, key, evaluation.metrics[key].value) for name, key in SUMMARY.items()]
+    return [row for row in values if not math.isnan(row[2])]
+
+
+def _metric_type(key: str) -> str:
+    """The Hub's name for a kind of metric, where it has one."""
+    for kind in ("f1", "average_precision", "accuracy"):
+        if kind in key:
+            return kind
+    return key
+
+
+def _imbalance(kept: list[int]) -> str:
+    if not kept:
         return ""
+    return (
+        f" The commonest genre has {max(kept):,} films, the rarest {min(kept):,}; most genres are\n"
+        "rare, and the scores of rare genres are lower and less certain."
+    )
+
+
+def _scores(evaluation: Evaluation) -> str:
     rows = "\n".join(
-        f"| {name} | {value} | {ends} |" for name, value, ends in evaluation.summary_rows()
+        f"| {name} | {value} | {ends} |"
+        for name, value, ends in evaluation.summary_rows()
+        if value != "nan"
+    )
+    commonest = sorted(evaluation.per_genre, key=lambda row: -row.support)[:_SHOWN_GENRES]
+    genres = "\n".join(
+        f"| {_text(row.genre)} | {row.train_films:,} | {row.support:,} | {row.precision:.3f} "
+        f"| {row.recall:.3f} | {row.f1:.3f} | {row.average_precision:.3f} |"
+        for row in commonest
+        if row.support
     )
     return f"""
 ## Scores on {evaluation.films:,} test films
 
 Over the {evaluation.genres_with_support} genres of train that have a test film; 95 % bootstrap
-intervals over films.
+intervals over films. Genres that the model left out count as never predicted.
 
 | metric | value | interval |
 |---|---|---|
 {rows}
+
+The genres with most test films:
+
+| genre | train films | test films | precision | recall | F1 | average precision |
+|---|---:|---:|---:|---:|---:|---:|
+{genres}
 """
+
+
+def _text(name: str) -> str:
+    """A name as Markdown and HTML that show it and nothing else."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(name.split()), quote=False))
+
+
+def _code(text: str) -> str:
+    """A text as code, on one line; a backtick would end it and becomes another quote."""
+    return f"`{' '.join(str(text).split()).replace('`', chr(39))}`"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plotgenre.evaluation.evaluation import RANKED_FROM, Evaluation, evaluate
+from plotgenre.evaluation.evaluation import Evaluation, evaluate, headline, headline_groups
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import Array, Bools, top_genres
 
@@ -58,7 +58,7 @@ def score_baseline(
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
     evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)
     support: Bools = np.asarray(Y.any(axis=0))
-    groups = {"top20": top_genres(train_counts, 20), "ranked": train_counts >= RANKED_FROM}
+    groups = headline_groups(train_counts)
     differences = paired_difference(
         Y[:, support],
         (prior[:, support], (prior >= cut)[:, support]),
@@ -66,9 +66,8 @@ def score_baseline(
         {name: mask[support] for name, mask in groups.items()},
         resamples=resamples,
     )
-    differences["macro_average_precision_50"] = differences.pop("ranked_macro_average_precision")
     order = np.argsort(-train_counts, kind="stable")[:k]
-    return Baseline(k, tuple(genres[j] for j in order), evaluation, differences)
+    return Baseline(k, tuple(genres[j] for j in order), evaluation, headline(differences, groups))
 
 
 def _best_k(Y: Bools, train_counts: Array) -> int:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import math
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre.errors import InputError, MissingExtraError
+from plotgenre.errors import InputError
 from plotgenre.evaluation.evaluation import SUMMARY, Evaluation
 from plotgenre.evaluation.intervals import Interval
 from plotgenre.evaluation.metrics import Array, Bools, check_same_shape
@@ -27,6 +23,7 @@ from plotgenre.evaluation.report.curves import (
 )
 from plotgenre.evaluation.report.films import ReportFilms, best_and_worst, film_card
 from plotgenre.evaluation.report.groups import by_decade, by_length, confusions
+from plotgenre.evaluation.report.template import shortened, write_page
 
 # What keeps the page of the largest vocabulary, with the longest names, under 3 MB.
 _MOST_GENRES = 1000
@@ -78,11 +75,8 @@ def write_report(
             f"the evaluation is of {expected[0]} films and {expected[1]} genres, "
             f"got probabilities {P.shape} and {len(films)} films"
         )
-    page = _render(_contents(evaluation, P, Y, films, history, resamples))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A lone surrogate in a title is no reason to lose the page.
-    path.write_text(page, encoding="utf-8", errors="replace")
+    contents = _contents(evaluation, P, Y, films, history, resamples)
+    write_page("report.html.jinja", contents, path)
 
 
 def _contents(
@@ -94,7 +88,7 @@ def _contents(
     resamples: int,
 ) -> dict[str, Any]:
     """Everything that the template shows."""
-    genres = tuple(_shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
+    genres = tuple(shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
     thresholds = np.array(evaluation.thresholds, dtype=np.float32)
     train_counts = np.array([row.train_films for row in evaluation.per_genre])
     D, support = np.greater_equal(P, thresholds), np.asarray(Y.any(axis=0))
@@ -171,46 +165,3 @@ def _explorer(
         "predicted": counts.predicted.tolist(),
         "found": counts.found.tolist(),
     }
-
-
-def _render(contents: Mapping[str, Any]) -> str:
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as missing:
-        raise MissingExtraError("A report", "train") from missing
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"figure": _figure, "shortened": _shortened, "sortable": _sortable}
-    folder = files(__package__)
-    script, style, template = (
-        folder.joinpath(f"report.{kind}").read_text(encoding="utf-8")
-        for kind in ("js", "css", "html.jinja")
-    )
-    # The one script that may run is this one, whatever a corpus smuggles in.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.from_string(template).render(
-        contents,
-        script=Markup(script),
-        script_digest=digest,
-        style=Markup(style),
-    )
-
-
-def _figure(value: float, digits: int = 3) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _sortable(value: float) -> str:
-    """A number as the script sorts it; undefined ones stand last as below everything."""
-    return "-1" if math.isnan(value) else f"{value:.6g}"
-
-
-def _shortened(text: str, longest: int) -> str:
-    """At most ``longest`` characters, cut between words where there is a gap to cut at."""
-    text = " ".join(text.split())
-    if len(text) <= longest:
-        return text
-    cut = text.rfind(" ", longest // 2, longest)
-    return text[: cut if cut > 0 else longest - 1] + "\u00a0…"

@@ -127,5 +127,6 @@ function makeExplorer(counts) {
 }
 
 for (const id of ["genre-table", "confusion-table"]) if (at(id)) makeSortable(at(id));
-makeFilter(at("genre-table"));
-makeExplorer(JSON.parse(at("counts").textContent));
+for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
+if (at("filter")) makeFilter(at("genre-table"));
+if (at("counts")) makeExplorer(JSON.parse(at("counts").textContent));

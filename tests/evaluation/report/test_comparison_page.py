@@ -1,0 +1,108 @@
+"""The page of a comparison, as text and in a real browser."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plotgenre.evaluation.comparison import compare
+from plotgenre.evaluation.report import write_comparison
+from plotgenre.evaluation.scores import Scores
+
+pytest.importorskip("jinja2", reason="the report's templates need jinja2")
+
+CHROMIUM = Path("/usr/bin/chromium")
+HOSTILE = (
+    "<script>window.stolen = 1</script>",
+    "\"><img src=x onerror='window.stolen = 1'>",
+    "{{ 7 * 191 }} <!--",
+)
+
+
+def written(path, genres, names, films=40, resamples=5):
+    rng = np.random.default_rng(0)
+    Y = rng.random((films, len(genres))) < 0.9 / np.arange(1, len(genres) + 1)
+    ids = tuple(f"f{i}" for i in range(films))
+    scores = [
+        Scores.of(
+            ids,
+            tuple(genres),
+            np.clip(rng.random(Y.shape) * 0.6 + Y * strength, 0, 1).astype(np.float32),
+            Y,
+            np.full(len(genres), 0.5, np.float32),
+            np.arange(len(genres), 0, -1) * 5,
+        )
+        for strength in (0.1, 0.3, 0.2)[: len(names)]
+    ]
+    write_comparison(compare(names, scores, resamples=resamples), path)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    path = tmp_path_factory.mktemp("comparison") / "new folder" / "compare.html"
+    genres = [*HOSTILE, *(f"Genre {j}" for j in range(9))]
+    return path, written(path, genres, ["first", HOSTILE[0], HOSTILE[1]])
+
+
+def test_hostile_names_are_shown_and_not_run(hostile):
+    _, page = hostile
+    assert page.count("<script") == 1
+    assert "<img" not in page
+    assert "1337" not in page
+    assert "&lt;script&gt;window.stolen" in page
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_large_page_stays_small_and_alone(tmp_path):
+    genres = [f"{j} {'x' * 500}" for j in range(1100)]
+    page = written(tmp_path / "compare.html", genres, ["a", "b", "c"], resamples=0)
+    assert len(page.encode()) < 3_000_000
+    assert "1000 of 1100 genres with most test films" in page
+    assert not re.search(r"(?:src|action)\s*=|https?://|url\(|@import", page)
+
+
+def test_differences_have_signs_and_clear_ones_are_marked(tmp_path):
+    page = written(tmp_path / "compare.html", ["Drama", "War"], ["a", "b"], 200, 100)
+    assert re.search(r'<span class="clear">\+0\.\d{3}</span> <small>\+0\.\d{3} to \+0', page)
+    assert "Reference: <bdi>a</bdi>" in page
+
+
+@pytest.fixture(params=[400, 1400], ids=["phone", "desk"])
+def page(request, hostile):
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"Chromium is not at {CHROMIUM}")
+    said = []
+    with driver.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        page = browser.new_page(viewport={"width": request.param, "height": 900})
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(hostile[0].as_uri())
+        yield page
+        browser.close()
+    assert said == []
+
+
+def column(page, index):
+    return page.eval_on_selector_all(
+        "#genre-table tbody tr:not([hidden])",
+        "(rows, i) => rows.map((row) => row.cells[i].textContent)",
+        index,
+    )
+
+
+def test_in_a_browser(page):
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("window.stolen") is None
+    page.locator("#genre-table thead button", has_text="Difference").first.click()
+    falling = [float(text) for text in column(page, 5) if text != "–"]
+    assert len(falling) > 5
+    assert falling == sorted(falling, reverse=True)
+    page.fill("#filter", "genre 3")
+    assert column(page, 0) == ["Genre 3"]
+    assert page.inner_text("#filtered") == "1 of 12 genres"
