@@ -30,10 +30,11 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from contenders import CONTENDERS  # noqa: E402
-from quality_table import render, standing  # noqa: E402
+from quality_table import render, short, standing  # noqa: E402
 from scoring import Split, differences  # noqa: E402
 
 README = HERE / "README.md"
+FRONT_PAGE = HERE.parent / "README.md"
 MARKS = ("<!-- peers: begin -->", "<!-- peers: end -->")
 THREADS = "2"
 THREAD_VARIABLES = (
@@ -71,9 +72,15 @@ def main(argv: list[str] | None = None) -> None:
     text = out.with_suffix(".md").read_text()
     print(text)
     if arguments.readme:
-        before, _, rest = README.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        README.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+        between_marks(README, text)
+        between_marks(FRONT_PAGE, short(json.loads(out.read_text())) + "\n")
+
+
+def between_marks(page: Path, text: str) -> None:
+    """Put the text where the page has its marks."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    page.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
 
 
 def run(name: str, data: Path, folder: Path, store: Path, slack: float = 1.0) -> None:

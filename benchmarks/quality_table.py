@@ -17,6 +17,12 @@ HEADINGS = {
     "second_cataloguer_micro_f1": "second cataloguer",
     "expected_calibration_error": "calibration error",
 }
+SHORT = (
+    "micro_f1",
+    "macro_average_precision_50",
+    "top20_micro_f1",
+    "second_cataloguer_micro_f1",
+)
 COSTS = {
     "fit_seconds": "fit s",
     "plots_per_second": "plots/s",
@@ -64,6 +70,22 @@ def scores(contenders: list[dict[str, Any]]) -> str:
         for c in sorted(contenders, key=lambda c: -c["metrics"]["micro_f1"]["value"])
     ]
     return table(["contender", *(HEADINGS[metric] for metric in METRICS)], rows)
+
+
+def short(quality: dict[str, Any]) -> str:
+    """The table for a newcomer: four metrics, and what a plot costs."""
+    contenders = sorted(quality["contenders"], key=lambda c: -c["metrics"]["micro_f1"]["value"])
+    rows = [
+        [
+            c["name"],
+            *(_interval(c["metrics"].get(metric)) for metric in SHORT),
+            _rounded(c.get("plots_per_second")),
+            _rounded(c.get("artefact_mb")),
+        ]
+        for c in contenders
+    ]
+    header = ["contender", *(HEADINGS[metric] for metric in SHORT), "plots/s", "artefact MB"]
+    return "\n\n".join(part for part in (table(header, rows), second(quality)) if part)
 
 
 def costs(contenders: list[dict[str, Any]]) -> str:
