@@ -5,9 +5,9 @@
 DATA holds train.parquet, validation.parquet and test.parquet (for the second cataloguer also
 tmdb_to_freebase_genres.json). Each contender runs in a process of its own with the same number of
 threads, and is ended after the minutes that ``contenders/__init__.py`` states (times --slack, for
-a slower machine). A contender whose result stands in --runs is not run again unless it is named
-with --only. The results of all go to ``results/quality-DATE.json`` and, as a table, to the file
-beside it; --readme writes the table between the marks in benchmarks/README.md, too.
+a slower machine). A contender whose result stands in --runs or in --out is not run again unless it
+is named with --only. The results of all go to --out (``results/quality-DATE.json``) and, as a
+table, to the file beside it; --readme writes the tables between the marks of the READMEs, too.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from scoring import Split, differences  # noqa: E402
 README = HERE / "README.md"
 FRONT_PAGE = HERE.parent / "README.md"
 MARKS = ("<!-- peers: begin -->", "<!-- peers: end -->")
+KINDS = {"contenders": "result", "unavailable": "unavailable"}
 THREADS = "2"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -61,10 +62,10 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     out = arguments.out or HERE / "results" / f"quality-{today}.json"
+    known = {record["name"] for kind in KINDS for record in records(arguments.runs, out, kind)}
     for name in arguments.only or CONTENDERS:
-        folder = folder_of(arguments.runs, name)
-        done = any((folder / f"{kind}.json").exists() for kind in ("result", "unavailable"))
-        if name not in arguments.skip and (arguments.only or not done):
+        if name not in arguments.skip and (arguments.only or name not in known):
+            folder = folder_of(arguments.runs, name)
             print(f"== {name}", flush=True)
             run(name, arguments.data, folder, arguments.store, arguments.slack)
             write(arguments.data, arguments.runs, out)
@@ -124,9 +125,7 @@ def write(data: Path, runs: Path, out: Path) -> None:
     quality: dict[str, Any] = {
         "split": split.as_dict(data),
         "machine": {"cpu": cpu(), "threads": int(THREADS)},
-        "contenders": records(runs, "result"),
-        "unavailable": records(runs, "unavailable"),
-    }
+    } | {kind: records(runs, out, kind) for kind in KINDS}
     if split.second is not None:
         agreement = split.second.agreement()
         quality["second_cataloguer"] = {
@@ -135,30 +134,64 @@ def write(data: Path, runs: Path, out: Path) -> None:
                 "value": agreement.value, "low": agreement.low, "high": agreement.high,
             },
         }  # fmt: skip
-    quality["ours_less_best_peer"] = paired(split, quality["contenders"], runs)
+    quality["ours_less_best_peer"] = paired(split, quality["contenders"], runs, out)
     unfinished = out.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(quality, indent=1, ensure_ascii=False) + "\n")
     unfinished.rename(out)
     out.with_suffix(".md").write_text(render(quality))
 
 
-def records(runs: Path, kind: str) -> list[dict[str, Any]]:
-    files = [folder_of(runs, name) / f"{kind}.json" for name in CONTENDERS]
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+def records(runs: Path, out: Path, kind: str) -> list[dict[str, Any]]:
+    """Of each contender what its run left behind, else what the quality file already holds."""
+    written = {record["name"]: record for record in recorded(out).get(kind, [])}
+    found = []
+    for name in CONTENDERS:
+        ran = any((folder_of(runs, name) / f"{file}.json").exists() for file in KINDS.values())
+        file = folder_of(runs, name) / f"{KINDS[kind]}.json"
+        if file.exists():
+            found.append(json.loads(file.read_text()))
+        elif not ran and name in written:
+            found.append(written[name])
+    return found
 
 
-def paired(split: Split, contenders: list[dict[str, Any]], runs: Path) -> dict[str, Any]:
-    """Per metric: our best recipe, the best peer, and their difference on the same resamples."""
+def recorded(out: Path) -> dict[str, Any]:
+    """The quality file as it stands, empty where there is none."""
+    return json.loads(out.read_text()) if out.exists() else {}
+
+
+def paired(split: Split, contenders: list[dict[str, Any]], runs: Path, out: Path) -> dict[str, Any]:
+    """Per metric: our best recipe, the best peer, and their difference on the same resamples.
+
+    The difference of a pair whose probabilities are no longer in ``runs`` is what the quality file
+    says of the very same runs, or None.
+    """
     found: dict[str, Any] = {}
     for metric, (ours, peer) in standing(contenders).items():
-        cached = folder_of(runs, ours["name"]) / f"less {folder_of(runs, peer['name']).name}.json"
-        newest = max(ours.get("finished", 0), peer.get("finished", 0))
-        if not cached.exists() or cached.stat().st_mtime < newest:
-            sides = (stored(runs, peer["name"]), stored(runs, ours["name"]))
-            cached.write_text(json.dumps(differences(split, *sides)))
-        difference = json.loads(cached.read_text()).get(metric)
-        found[metric] = {"ours": ours["name"], "peer": peer["name"], "difference": difference}
+        pair = {
+            "ours": ours["name"], "peer": peer["name"],
+            "finished": [ours.get("finished"), peer.get("finished")],
+        }  # fmt: skip
+        before = recorded(out).get("ours_less_best_peer", {}).get(metric, {})
+        if all((folder_of(runs, pair[side]) / "test.npy").exists() for side in ("ours", "peer")):
+            difference = cached_differences(split, ours, peer, runs).get(metric)
+        else:
+            same = all(before.get(key) == value for key, value in pair.items())
+            difference = before.get("difference") if same else None
+        found[metric] = pair | {"difference": difference}
     return found
+
+
+def cached_differences(
+    split: Split, ours: dict[str, Any], peer: dict[str, Any], runs: Path
+) -> dict[str, Any]:
+    """All metrics' differences of a pair, computed once a run."""
+    cached = folder_of(runs, ours["name"]) / f"less {folder_of(runs, peer['name']).name}.json"
+    newest = max(ours.get("finished", 0), peer.get("finished", 0))
+    if not cached.exists() or cached.stat().st_mtime < newest:
+        sides = (stored(runs, peer["name"]), stored(runs, ours["name"]))
+        cached.write_text(json.dumps(differences(split, *sides)))
+    return dict(json.loads(cached.read_text()))
 
 
 def stored(runs: Path, name: str) -> tuple[np.ndarray, np.ndarray]:

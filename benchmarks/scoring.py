@@ -14,7 +14,13 @@ from plotgenre import Corpus, read_corpus
 from plotgenre.evaluation.evaluation import evaluate
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import top_genres
-from yardsticks import SecondCataloguer, expected_calibration_error, weights
+from yardsticks import (
+    SecondCataloguer,
+    calibration_errors,
+    expected_calibration_error,
+    interval,
+    weights,
+)
 
 Bools = npt.NDArray[np.bool_]
 SIDES = ("train", "validation", "test")
@@ -93,12 +99,18 @@ def score(
 def differences(
     split: Split, peer: tuple[npt.NDArray[np.float32], Bools], ours: tuple[Any, Bools]
 ) -> dict[str, dict[str, float]]:
-    """Ours less the peer on the same resamples, for the metrics that plotgenre pairs."""
+    """Ours less the peer on the same resamples, for every metric of the quality file."""
     supported, counts = split.test.Y.any(axis=0), split.counts
     groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
     first, second = ((P[:, supported], D[:, supported]) for P, D in (peer, ours))
     found = paired_difference(split.test.Y[:, supported], first, second, groups)
     found["macro_average_precision_50"] = found["ranked_macro_average_precision"]
+    films, Y = weights(len(split.test)), split.test.Y[:, supported]
+    errors = [calibration_errors(P, Y, films) for P, _ in (first, second)]
+    found["expected_calibration_error"] = interval(errors[1] - errors[0], lowest=-1)
+    if split.second is not None:
+        scores = [split.second.scores(D) for _, D in (peer, ours)]
+        found["second_cataloguer_micro_f1"] = interval(scores[1] - scores[0], lowest=-1)
     return {name: as_dict(found[name]) for name in METRICS if name in found}
 
 

@@ -29,6 +29,13 @@ def weights(films: int, resamples: int = 1000, seed: int = 0) -> npt.NDArray[np.
 def expected_calibration_error(
     P: Floats, Y: Bools, films: npt.NDArray[np.float64], bins: int = 15
 ) -> Interval:
+    """What `calibration_errors` finds, with its interval."""
+    return interval(calibration_errors(P, Y, films, bins))
+
+
+def calibration_errors(
+    P: Floats, Y: Bools, films: npt.NDArray[np.float64], bins: int = 15
+) -> npt.NDArray[np.float64]:
     """Mean distance of probability and frequency over bins that hold equally many cells.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", with equal-mass bins (Nixon et al.
@@ -43,6 +50,10 @@ def expected_calibration_error(
         Weights of `weights`, shape (1 + b, n).
     bins
         Number of bins, fewer where probabilities repeat.
+
+    Returns
+    -------
+    Shape (1 + b,): of all films, then of each resample.
     """
     edges = np.unique(np.quantile(P, np.linspace(0, 1, bins + 1)[1:-1]))
     place = np.searchsorted(edges, P.ravel(), side="right")
@@ -50,21 +61,29 @@ def expected_calibration_error(
     excess = np.zeros((len(P), len(edges) + 1))
     np.add.at(excess, (rows, place), P.ravel().astype(np.float64) - Y.ravel())
     cells = films.sum(axis=1) * P.shape[1]
-    return interval(np.abs(films @ excess).sum(axis=1) / cells)
+    return np.asarray(np.abs(films @ excess).sum(axis=1) / cells)
 
 
-def micro_f1(Y: Bools, D: Bools, films: npt.NDArray[np.float64]) -> Interval:
-    """Micro-F1 with its interval; films without any genre on either side count too."""
+def micro_f1(Y: Bools, D: Bools, films: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Micro-F1 of all films and of each resample; films without any genre on either side count."""
     found, marked = (Y & D).sum(axis=1), Y.sum(axis=1) + D.sum(axis=1)
-    return interval(2 * (films @ found) / np.maximum(films @ marked, 1))
+    return np.asarray(2 * (films @ found) / np.maximum(films @ marked, 1))
 
 
-def interval(values: npt.NDArray[np.float64]) -> Interval:
-    """95 % percentile interval, shifted so that the resamples' mean falls on the value."""
+def interval(values: npt.NDArray[np.float64], lowest: float = 0) -> Interval:
+    """95 % percentile interval, shifted so that the resamples' mean falls on the value.
+
+    Parameters
+    ----------
+    values
+        Of all films, then of each resample, shape (1 + b,).
+    lowest
+        What the value can be at least, -1 for a difference; at most it can be 1.
+    """
     value, drawn = float(values[0]), values[1:]
     if not len(drawn):
         return Interval(value, float("nan"), float("nan"))
-    low, high = np.clip(np.quantile(drawn, [0.025, 0.975]) + value - drawn.mean(), 0, 1)
+    low, high = np.clip(np.quantile(drawn, [0.025, 0.975]) + value - drawn.mean(), lowest, 1)
     return Interval(value, float(low), float(high))
 
 
@@ -110,10 +129,14 @@ class SecondCataloguer:
 
     def agreement(self) -> Interval:
         """TMDB against Freebase."""
-        return micro_f1(self.freebase, self.tmdb, weights(len(self.rows)))
+        return interval(micro_f1(self.freebase, self.tmdb, weights(len(self.rows))))
 
     def score(self, D: Bools) -> Interval:
         """Decisions (n, g) for all test films, in TMDB's words, against Freebase."""
+        return interval(self.scores(D))
+
+    def scores(self, D: Bools) -> npt.NDArray[np.float64]:
+        """The same of all films and of each resample, shape (1 + b,)."""
         mapped = (D[self.rows].astype(np.float32) @ self.reach.astype(np.float32)) > 0
         return micro_f1(self.freebase, mapped, weights(len(self.rows)))
 

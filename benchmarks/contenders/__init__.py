@@ -49,7 +49,7 @@ CONTENDERS: dict[str, Entry] = {
     "sklearn mlp": Entry("mlp", "", _SKLEARN + _MINILM, 6),
     "fasttext ova": Entry("fasttext_ova", "", ("fasttext-numpy2-wheel",), 6),
     "tfidf logistic regression": Entry("tfidf", "", _SKLEARN, 10),
-    "model2vec": Entry("static_vectors", "", ("model2vec[distill,train]",), 6),
+    "model2vec": Entry("static_vectors", "", ("model2vec[distill,train]",), 15),
     "libmultilabel 1vsrest": Entry("linear", "1vsrest", ("libmultilabel",), 8),
     "spacy bow": Entry("spacy_textcat", "bow", ("spacy",), 8),
     "spacy cnn": Entry("spacy_textcat", "cnn", ("spacy",), 8),

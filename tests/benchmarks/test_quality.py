@@ -158,10 +158,46 @@ def test_a_recipe_as_good_as_the_best_peer_is_level(data: Path, quality: Path) -
     out = quality.with_name("both.json")
     command.write(data, quality.parent, out)
     shutil.rmtree(twin)
-    difference = json.loads(out.read_text())["ours_less_best_peer"]["micro_f1"]["difference"]
-    assert difference == {"value": 0, "low": 0, "high": 0}
+    pairs = json.loads(out.read_text())["ours_less_best_peer"]
+    assert set(pairs) == METRIC_NAMES
+    assert all(p["difference"] == {"value": 0, "low": 0, "high": 0} for p in pairs.values()), pairs
     row = "| micro-F1 | plotgenre mixed | prior | +0.000 (+0.000 to +0.000) | level |"
     assert row in out.with_suffix(".md").read_text()
+
+
+def test_a_result_outlives_its_run_in_the_quality_file(
+    data: Path, quality: Path, tmp_path: Path
+) -> None:
+    import quality as command
+
+    out = tmp_path / "quality.json"
+    out.write_text(quality.read_text())
+    command.write(data, tmp_path / "no runs", out)
+    assert json.loads(out.read_text()) == json.loads(quality.read_text())
+    # What ran later takes the place of what the file says, also where it could not run this time.
+    folder = command.folder_of(tmp_path / "runs", "prior")
+    folder.mkdir(parents=True)
+    (folder / "unavailable.json").write_text(json.dumps({"name": "prior", "reason": "gone"}))
+    command.write(data, tmp_path / "runs", out)
+    found = json.loads(out.read_text())
+    assert not found["contenders"]
+    assert [one["name"] for one in found["unavailable"]] == ["prior", "setfit"]
+
+
+def test_a_difference_outlives_its_runs_but_not_another_run(tmp_path: Path) -> None:
+    import quality as command
+
+    out = tmp_path / "quality.json"
+    metrics = {"micro_f1": {"value": 0.5}}
+    contenders = [
+        {"name": name, "metrics": metrics, "finished": at}
+        for name, at in (("plotgenre mixed", 1), ("prior", 2))
+    ]
+    pair = {"ours": "plotgenre mixed", "peer": "prior", "finished": [1, 2], "difference": "known"}
+    out.write_text(json.dumps({"ours_less_best_peer": {"micro_f1": pair}}))
+    assert command.paired(None, contenders, tmp_path, out) == {"micro_f1": pair}
+    contenders[1]["finished"] = 3
+    assert command.paired(None, contenders, tmp_path, out)["micro_f1"]["difference"] is None
 
 
 @pytest.mark.parametrize(
