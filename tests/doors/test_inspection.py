@@ -26,30 +26,6 @@ def figures_of(films, near=None, issues=None):
     return inspection.figures_of(films, examine(films), find_synonyms(films), near, issues)
 
 
-def issues():
-    worst = [{"id": "1", "film": HOSTILE, "kind": "missing", "probability": 0.9}]
-    genres = [{"genre": HOSTILE, "missing": 2, "wrong": 1, "worst": worst}]
-    return {"warning": "Mind.", "genres": genres}
-
-
-def test_hostile_names_are_shown_and_not_run(films, tmp_path):
-    pytest.importorskip("jinja2")
-    first = {"film": HOSTILE, "split": "corpus"}
-    near = {
-        "splits": ["corpus", "test"], "count": 1, "straddling": 1,
-        "pairs": [{"first": first, "second": first | {"split": "test"}, "similarity": 0.8}],
-    }  # fmt: skip
-    path = tmp_path / "new folder" / "page.html"
-    write_health(figures_of(films, near, issues()), path)
-    page = path.read_text(encoding="utf-8")
-    assert page.count("<script") == 1
-    assert "1337" not in page
-    assert "&lt;script&gt;window.stolen" in page
-    assert 'id="labels"' in page
-    assert "http://" not in page
-    assert "https://" not in page
-
-
 def test_an_empty_corpus_has_figures_and_a_page(tmp_path):
     pytest.importorskip("jinja2")
     empty = Corpus.from_lists([], [])
@@ -62,7 +38,8 @@ def test_an_empty_corpus_has_figures_and_a_page(tmp_path):
 
 def test_the_terminal_shows_names_as_they_are_in_one_screen(films, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    show_health(examine(films), inspection.summary(figures_of(films, issues=issues()), "no part"))
+    issues = {"warning": "Mind.", "genres": [{"genre": HOSTILE, "missing": 2, "wrong": 1}]}
+    show_health(examine(films), inspection.summary(figures_of(films, issues=issues), "no part"))
     shown = capsys.readouterr().out
     assert "[/red]" in shown
     assert "skipped: no part" in shown

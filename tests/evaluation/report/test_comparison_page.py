@@ -1,7 +1,6 @@
 """The page of a comparison, as text and in a real browser."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from plotgenre.evaluation.scores import Scores
 
 pytest.importorskip("jinja2", reason="the report's templates need jinja2")
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = (
     "<script>window.stolen = 1</script>",
     "\"><img src=x onerror='window.stolen = 1'>",
@@ -70,39 +68,13 @@ def test_differences_have_signs_and_clear_ones_are_marked(tmp_path):
     assert "Reference: <bdi>a</bdi>" in page
 
 
-@pytest.fixture(params=[400, 1400], ids=["phone", "desk"])
-def page(request, hostile):
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"Chromium is not at {CHROMIUM}")
-    said = []
-    with driver.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        page = browser.new_page(viewport={"width": request.param, "height": 900})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(hostile[0].as_uri())
-        yield page
-        browser.close()
-    assert said == []
-
-
-def column(page, index):
-    return page.eval_on_selector_all(
-        "#genre-table tbody tr:not([hidden])",
-        "(rows, i) => rows.map((row) => row.cells[i].textContent)",
-        index,
-    )
-
-
-def test_in_a_browser(page):
+def test_in_a_browser(page, column):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate("window.stolen") is None
     page.locator("#genre-table thead button", has_text="Difference").first.click()
-    falling = [float(text) for text in column(page, 5) if text != "–"]
+    falling = [float(text) for text in column(5) if text != "–"]
     assert len(falling) > 5
     assert falling == sorted(falling, reverse=True)
     page.fill("#filter", "genre 3")
-    assert column(page, 0) == ["Genre 3"]
+    assert column(0) == ["Genre 3"]
     assert page.inner_text("#filtered") == "1 of 12 genres"
