@@ -1,4 +1,4 @@
-.PHONY: setup test lint results
+.PHONY: setup test lint results pictures
 
 PYTHON ?= .venv/bin/python
 DATA ?= ../shared/data/films
@@ -11,10 +11,14 @@ test:
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 lint:
-	$(PYTHON) -m ruff check --fix src tests benchmarks
-	$(PYTHON) -m ruff format src tests benchmarks
+	$(PYTHON) -m ruff check --fix src tests benchmarks docs
+	$(PYTHON) -m ruff format src tests benchmarks docs
 	$(PYTHON) -m mypy
 
 # The table in README.md: every recipe on the fixed split.
 results:
 	$(PYTHON) benchmarks/recipes.py $(DATA) --readme
+
+# The pictures of docs/pages.md, in a real browser (Debian's chromium).
+pictures:
+	$(PYTHON) docs/pictures/take.py runs/pictures

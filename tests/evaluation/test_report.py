@@ -101,6 +101,13 @@ def test_hostile_names_and_texts_are_shown_and_not_run(hostile):
     assert set(HOSTILE) <= set(json.loads(counts[1])["genres"])
 
 
+def test_what_is_undefined_has_no_interval(tmp_path):
+    # No genre has 500 train films, so that bucket has nothing to average.
+    page = written(tmp_path / "report.html", *case(40, 12), [f"Genre {j}" for j in range(12)])
+    assert "500 and more (head)" in page
+    assert "– to –" not in page
+
+
 def test_ids_are_unique_and_colours_follow_the_page(hostile):
     _, page = hostile
     ids = re.findall(r'\sid="([^"]*)"', page)

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     "command",
     [
-        ["ruff", "check", "--no-cache", "src", "tests", "benchmarks"],
-        ["ruff", "format", "--no-cache", "--check", "src", "tests", "benchmarks"],
+        ["ruff", "check", "--no-cache", "src", "tests", "benchmarks", "docs"],
+        ["ruff", "format", "--no-cache", "--check", "src", "tests", "benchmarks", "docs"],
         ["mypy"],
     ],
     ids=lambda command: " ".join(command[:2]),

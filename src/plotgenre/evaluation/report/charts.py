@@ -59,7 +59,7 @@ def precision_recall_chart(
         chart.axes.plot(*model[::-1], "o", color=_FIRST, label="at the model's thresholds")
         chart.axes.plot(*baseline[::-1], "D", color=_SECOND, label="most frequent genres")
         chart.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-        chart.axes.legend(loc="upper right")
+        chart.axes.legend(loc="best")
     return chart.svg
 
 
