@@ -1,6 +1,6 @@
 """Every contender on the same split: quality with intervals, time, memory, size.
 
-    python benchmarks/quality.py DATA [--store FOLDER] [--only NAME] [--out FILE] [--slack N]
+    python benchmarks/quality.py DATA [--store FOLDER] [--only NAME] [--out FILE] [--readme] …
 
 DATA holds train.parquet, validation.parquet and test.parquet (for the second cataloguer also
 tmdb_to_freebase_genres.json). Each contender runs in a process of its own with the same number of
@@ -30,6 +30,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from contenders import CONTENDERS  # noqa: E402
+from installed import installed_mb  # noqa: E402
 from quality_table import render, short, standing  # noqa: E402
 from scoring import Split, differences  # noqa: E402
 
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--skip", choices=list(CONTENDERS), action="append", default=[])
     parser.add_argument("--out", type=Path)
     parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--sizes", action="store_true", help="measure all installed sizes here")
     parser.add_argument("--slack", type=float, default=1.0, help="multiplies every time budget")
     arguments = parser.parse_args(argv)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
@@ -69,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f"== {name}", flush=True)
             run(name, arguments.data, folder, arguments.store, arguments.slack)
             write(arguments.data, arguments.runs, out)
-    write(arguments.data, arguments.runs, out)
+    write(arguments.data, arguments.runs, out, sizes=arguments.sizes)
     text = out.with_suffix(".md").read_text()
     print(text)
     if arguments.readme:
@@ -118,14 +120,20 @@ def run(name: str, data: Path, folder: Path, store: Path, slack: float = 1.0) ->
     (folder / "unavailable.json").write_text(json.dumps({"name": name, "reason": reason}))
 
 
-def write(data: Path, runs: Path, out: Path) -> None:
-    """Gather what all contenders left behind into the quality file and its table."""
+def write(data: Path, runs: Path, out: Path, *, sizes: bool = False) -> None:
+    """Gather what all contenders left behind into the quality file and its table.
+
+    With ``sizes``, every installed size is measured anew in this environment, so that sizes from
+    runs of several environments (another installer, another build of torch) can be compared.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     split = Split.read(data)
     quality: dict[str, Any] = {
         "split": split.as_dict(data),
         "machine": {"cpu": cpu(), "threads": int(THREADS)},
     } | {kind: records(runs, out, kind) for kind in KINDS}
+    for record in quality["contenders"] if sizes else ():
+        record["installed_mb"] = installed_mb(CONTENDERS[record["name"]].requires)
     if split.second is not None:
         agreement = split.second.agreement()
         quality["second_cataloguer"] = {

@@ -184,6 +184,21 @@ def test_a_result_outlives_its_run_in_the_quality_file(
     assert [one["name"] for one in found["unavailable"]] == ["prior", "setfit"]
 
 
+def test_installed_sizes_are_measured_anew_when_asked(data: Path, quality: Path) -> None:
+    import quality as command
+
+    def size(**options: bool) -> float:
+        command.write(data, out.parent / "no runs", out, **options)
+        return json.loads(out.read_text())["contenders"][0]["installed_mb"]
+
+    out = quality.with_name("sizes.json")
+    stale = json.loads(quality.read_text())
+    measured, stale["contenders"][0]["installed_mb"] = stale["contenders"][0]["installed_mb"], 1e9
+    out.write_text(json.dumps(stale))
+    assert size() == 1e9
+    assert size(sizes=True) == measured
+
+
 def test_a_difference_outlives_its_runs_but_not_another_run(tmp_path: Path) -> None:
     import quality as command
 
