@@ -1,12 +1,14 @@
 """GenreClassifier: shapes and meaning, scikit-learn's conventions, bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from plotgenre import GenreClassifier
+from plotgenre.artefact import read_artefact, write_artefact
 from plotgenre.branches.semantic import Progress
-from plotgenre.classifier import sigmoid
-from plotgenre.errors import CorpusError, InputError, RecipeError
+from plotgenre.errors import ArtefactError, CorpusError, InputError, RecipeError
 from plotgenre.learning.thresholds import decide
 
 GENRES = ["Comedy", "Horror", "Romance", "War"]
@@ -290,6 +292,30 @@ def test_a_failed_fit_leaves_the_older_model(film_lists, film_recipe):
     np.testing.assert_array_equal(model.predict_proba(film_lists[0]), before)
 
 
-def test_sigmoid_does_not_overflow():
-    P = sigmoid(np.array([-1e4, -2, 0, 2, 1e4], dtype=np.float32))
-    np.testing.assert_allclose(P, [0, 0.1192029, 0.5, 0.8807971, 1], atol=1e-6)
+def test_calibration_moves_probabilities_and_is_kept(fitted, film_lists, film_recipe, tmp_path):
+    plots = film_lists[0]
+    recipe = film_recipe.with_settings({"calibration.method": "per_genre"})
+    model = GenreClassifier(recipe).fit(*film_lists)
+    # The branch is the same, what is made of its logits is not.
+    raw = model.branch_.logits(plots)
+    np.testing.assert_array_equal(raw, fitted.decision_function(plots))
+    assert np.abs(model.decision_function(plots) - raw).max() > 0.1
+    model.save(tmp_path / "model")
+    again = GenreClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(plots), model.predict_proba(plots))
+
+
+def test_a_model_from_before_calibration_loads(fitted, film_lists, tmp_path):
+    plots = film_lists[0][:5]
+    fitted.save(tmp_path / "model")
+    artefact = read_artefact(tmp_path / "model")
+    recipe = {part: of for part, of in artefact.recipe.items() if part != "calibration"}
+    head = {name: x for name, x in artefact.tensors.items() if "calibration" not in name}
+    write_artefact(tmp_path / "old", replace(artefact, recipe=recipe, tensors=head))
+    old = GenreClassifier.load(tmp_path / "old")
+    np.testing.assert_array_equal(old.predict_proba(plots), fitted.predict_proba(plots))
+    # A model that says it is calibrated must bring the numbers.
+    recipe["calibration"] = {"method": "shared"}
+    write_artefact(tmp_path / "odd", replace(artefact, recipe=recipe, tensors=head))
+    with pytest.raises(ArtefactError, match="calibration tensor 'weights'"):
+        GenreClassifier.load(tmp_path / "odd")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre import hub
-from plotgenre.artefact import ENCODER_FOLDER, Artefact, read_artefact, write_artefact
+from plotgenre.artefact import ENCODER_FOLDER, Artefact, Tensors, read_artefact, write_artefact
 from plotgenre.branches.semantic import Progress, SemanticBranch, fit_semantic
 from plotgenre.corpus.arguments import (
     Genres,
@@ -29,6 +29,7 @@ from plotgenre.embedding.encoders import (
 )
 from plotgenre.embedding.store import Store
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.learning.calibration import Calibration, fit_calibration, sigmoid
 from plotgenre.learning.heads import Head
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide, tune_thresholds
@@ -38,6 +39,7 @@ from plotgenre.version import __version__
 Probabilities = npt.NDArray[np.float32]
 
 _LEAST_VALIDATION = 0.1
+_CALIBRATION = "calibration."
 
 
 class GenreClassifier:
@@ -62,6 +64,8 @@ class GenreClassifier:
         One per genre, shape (g,): a genre is predicted where its probability reaches it.
     branch_
         What turns plots into logits.
+    calibration_
+        What turns these into logits whose sigmoid can be believed.
     train_films_
         Films in train of every genre seen, those left out for being too rare included.
     recipe_
@@ -133,7 +137,9 @@ class GenreClassifier:
             checkpoints=checkpoints,
             progress=progress,
         )
-        P = sigmoid(branch.logits(held_out.plots))
+        logits = [branch.logits(held_out.plots)]
+        self.calibration_ = fit_calibration(logits, held_out.Y, recipe.calibration)
+        P = sigmoid(self.calibration_.logits(logits))
         self.thresholds_ = tune_thresholds(P, held_out.Y, recipe.thresholds)
         self.classes_ = np.array(chosen.genres, dtype=object)
         self.train_films_ = corpus.films_per_genre()
@@ -148,7 +154,8 @@ class GenreClassifier:
         self, plots: Sequence[str], progress: Progress | None = None
     ) -> npt.NDArray[np.float32]:
         """Logits, shape (n, g)."""
-        return self._fitted().logits(checked_plots(plots), progress)
+        logits = self._fitted().logits(checked_plots(plots), progress)
+        return self.calibration_.logits([logits])
 
     def transform(self, plots: Sequence[str]) -> npt.NDArray[np.float32]:
         """The logit vector of each film, shape (n, g): a feature in its own right."""
@@ -230,7 +237,7 @@ class GenreClassifier:
             train_films=self.train_films_,
             recipe=self.recipe_.as_dict(),
             encoder=dict(branch.embedder.encoder.card.as_dict()),
-            tensors=branch.tensors(),
+            tensors=_joined(branch.tensors(), self.calibration_.tensors()),
             evaluation=evaluation,
             card=card,
             write_encoder=(lambda into: save_encoder(settings, into)) if bundle_encoder else None,
@@ -272,11 +279,17 @@ class GenreClassifier:
         model = cls(recipe, store)
         embedder = model._embedder(settings, recipe)
         _refuse_other_encoder(artefact.encoder, embedder.encoder.card.as_dict(), folder)
-        head = Head(
-            recipe.head, embedder.encoder.card.dimension, len(artefact.genres), artefact.tensors
-        )
+        n_genres = len(artefact.genres)
+        head_tensors, calibration_tensors = _parted(artefact.tensors)
+        head = Head(recipe.head, embedder.encoder.card.dimension, n_genres, head_tensors)
         head.check()
         model.branch_ = SemanticBranch(embedder, head)
+        # Models from before there was calibration have no tensors of it.
+        model.calibration_ = (
+            Calibration.from_tensors(calibration_tensors, 1, n_genres)
+            if calibration_tensors or recipe.calibration.method != "none"
+            else Calibration.mean(1, n_genres)
+        )
         model.classes_ = np.array(artefact.genres, dtype=object)
         model.thresholds_ = np.array(list(artefact.thresholds.values()), dtype=np.float32)
         model.train_films_ = artefact.train_films
@@ -350,10 +363,17 @@ class GenreClassifier:
         return branch
 
 
-def sigmoid(logits: npt.NDArray[np.float32]) -> Probabilities:
-    """Probabilities of logits, without overflow at either end; same shape."""
-    halved: Probabilities = np.tanh(logits * np.float32(0.5))
-    return (halved + np.float32(1)) * np.float32(0.5)
+def _joined(head: Tensors, calibration: Tensors) -> Tensors:
+    """All that a model has learned, as the artefact keeps it."""
+    return {**head, **{_CALIBRATION + name: tensor for name, tensor in calibration.items()}}
+
+
+def _parted(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    """The head's tensors and the calibration's."""
+    parts: tuple[dict[str, npt.NDArray[np.float32]], ...] = ({}, {})
+    for name, tensor in tensors.items():
+        parts[name.startswith(_CALIBRATION)][name.removeprefix(_CALIBRATION)] = tensor
+    return parts[0], parts[1]
 
 
 def _refuse_other_encoder(

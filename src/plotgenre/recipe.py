@@ -18,6 +18,7 @@ from plotgenre.corpus.splits import SplitSettings
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import RecipeError
+from plotgenre.learning.calibration import CalibrationSettings
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
@@ -43,6 +44,8 @@ class Recipe:
         What turns a film's vectors into logits, and how its slices are used.
     training
         How the head is fitted.
+    calibration
+        How logits become probabilities that can be believed.
     thresholds
         How probabilities become decisions.
     """
@@ -53,6 +56,7 @@ class Recipe:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
 
     @classmethod
