@@ -6,6 +6,7 @@ from plotgenre.errors import InputError
 from plotgenre.learning.heads import Head, HeadSettings, combine_slices, pool
 from plotgenre.learning.networks import build_network, prior_biases
 from plotgenre.learning.networks import combine_slices as combine_in_torch
+from plotgenre.learning.priors import log_odds
 
 KINDS = [
     *[
@@ -87,13 +88,13 @@ def test_prior_biases_are_log_odds_and_stay_finite():
     Y = np.zeros((10, 3), dtype=bool)
     Y[:2, 1] = True
     Y[:, 2] = True
-    biases = prior_biases(Y, "mean", 4)
+    biases = prior_biases(log_odds(Y), "mean", 4)
     np.testing.assert_allclose(biases, np.log([0.05 / 0.95, 0.2 / 0.8, 0.95 / 0.05]), rtol=1e-5)
 
 
 def test_prior_biases_of_noisy_or_add_up_over_slices():
     Y = np.arange(10)[:, None] < 3
-    biases = prior_biases(Y, "noisy_or", 4)
+    biases = prior_biases(log_odds(Y), "noisy_or", 4)
     film = combine_slices(np.repeat(biases[None], 4, axis=0), np.array([0, 4]), "noisy_or")
     assert film[0, 0] == pytest.approx(np.log(0.3 / 0.7), abs=1e-5)
 

@@ -115,22 +115,18 @@ def build_network(
 
 
 def prior_biases(
-    Y: npt.NDArray[np.bool_], combine: Combine, slices_per_film: float
+    logits: npt.NDArray[np.float64], combine: Combine, slices_per_film: float
 ) -> npt.NDArray[np.float32]:
-    """Output biases (g,) with which an untrained head predicts each genre's share of films.
+    """Output biases (g,) with which an untrained head gives each film the ``logits`` (g,).
 
-    Log-odds of the share (prior initialisation, Lin et al. 2017; logit adjustment, Menon et al.
-    2021), so that training does not spend its first epochs on learning that genres are rare. A
-    genre that no film or every film of ``Y`` (n, g) has counts as half a film short of that.
-    For ``noisy_or`` the share is spread over ``slices_per_film`` slices, as each adds to the film.
+    With the genres' log-odds (prior initialisation, Lin et al. 2017, section 3.3) training does not
+    spend its first epochs on learning that genres are rare. For ``noisy_or`` the probability is
+    spread over ``slices_per_film`` slices, as each adds to the film.
     """
-    films = len(Y)
-    shares = Y.sum(axis=0).clip(0.5, films - 0.5) / films
-    odds_log: npt.NDArray[np.float64] = np.log(shares) - np.log1p(-shares)
     if combine == "noisy_or":
-        z = -np.log1p(-shares) / slices_per_film
-        odds_log = z + np.log(-np.expm1(-z))
-    return odds_log.astype(np.float32)
+        z = np.logaddexp(0, logits) / slices_per_film
+        logits = z + np.log(-np.expm1(-z))
+    return logits.astype(np.float32)
 
 
 def combine_slices(logits: Tensor, sizes: Tensor, how: Combine) -> Tensor:

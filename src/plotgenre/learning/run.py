@@ -18,7 +18,7 @@ from plotgenre.learning.checkpoints import Checkpoint
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.history import EpochScores, History
 from plotgenre.learning.labelled import LabelledBags
-from plotgenre.learning.losses import build_loss
+from plotgenre.learning.losses import build_loss, initial_logits
 from plotgenre.learning.networks import build_network, prior_biases
 from plotgenre.learning.settings import TrainingSettings
 
@@ -45,7 +45,7 @@ class TrainingRun:
         self.train, self.validation, self.settings = train, validation, settings
         self.history = History()
         slices_per_film = len(train.bags.vectors) / len(train)
-        biases = prior_biases(train.Y, head.combine, slices_per_film)
+        biases = prior_biases(initial_logits(settings, train.Y), head.combine, slices_per_film)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self._seed(INITIAL_WEIGHTS))
             self.network = build_network(head, train.bags.dimension, biases)
