@@ -77,7 +77,7 @@ def fit_sparse_head(
         genres.append(weights)
         if progress is not None:
             progress(GenresFitted(len(genres), Y.shape[1]))
-    return SparseHead.of_genres(genres, rows.width)
+    return SparseHead.of_genres(genres, rows.width, settings.maximum_weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _solver(
             # Half a film short of never or always, as `networks.prior_biases`.
             share = min(max(positives, 0.5), films - 0.5) / films
             bias = math.log(share) - math.log1p(-share)
-            return GenreWeights.rounded(np.zeros(rows.width), bias, settings.weights_per_genre)
+            return GenreWeights.rounded(np.zeros(rows.width), bias)
         model = LogisticRegression(
             C=settings.C,
             solver="liblinear",
@@ -163,8 +163,7 @@ def _solver(
             max_iter=_MOST_PASSES,
             random_state=0,
         ).fit(X, targets)
-        bias = float(model.intercept_[0])
-        return GenreWeights.rounded(model.coef_[0], bias, settings.weights_per_genre)
+        return GenreWeights.rounded(model.coef_[0], float(model.intercept_[0]))
 
     return fit
 
@@ -178,7 +177,6 @@ def _identity(
         digest.update(np.ascontiguousarray(array).data)
     return {
         "C": settings.C,
-        "weights_per_genre": settings.weights_per_genre,
         "films": len(rows),
         "ngrams": rows.width,
         "genres": Y.shape[1],

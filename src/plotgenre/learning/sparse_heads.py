@@ -1,6 +1,6 @@
 """The sparse head: one linear logit per genre from the n-grams of a film, in numpy alone.
 
-Each genre keeps its strongest weights, each in one byte; what that costs is in
+The strongest weights of all genres are kept, each in one byte; what that costs is in
 ``docs/architecture.md``.
 """
 
@@ -41,8 +41,9 @@ class SparseHeadSettings:
     ----------
     C
         How much the films' losses count against the L2 norm of a genre's weights.
-    weights_per_genre
-        The strongest weights of a genre are kept, at most this many; each takes 3 bytes on disk.
+    maximum_weights
+        The strongest weights of all genres together are kept, at most this many; each takes 3
+        bytes on disk.
 
     Raises
     ------
@@ -51,7 +52,7 @@ class SparseHeadSettings:
     """
 
     C: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
-    weights_per_genre: Annotated[int, Field(ge=1)] = 20_000
+    maximum_weights: Annotated[int, Field(ge=1)] = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +75,11 @@ class GenreWeights:
     bias: float
 
     @classmethod
-    def rounded(cls, weights: npt.NDArray[np.floating], bias: float, most: int) -> GenreWeights:
-        """The ``most`` strongest of the weights (v,), each rounded to one of 255 steps."""
+    def rounded(cls, weights: npt.NDArray[np.floating], bias: float) -> GenreWeights:
+        """The weights (v,), each rounded to one of 255 steps; what rounds to 0 is left out."""
         scale = float(np.abs(weights).max(initial=0)) / LARGEST or 1.0
         whole = np.rint(weights / scale).astype(np.int8)
-        strongest = np.argsort(-np.abs(weights), kind="stable")[:most]
-        ngrams = np.sort(strongest[whole[strongest] != 0])
+        ngrams = np.flatnonzero(whole)
         return cls(ngrams.astype(np.int32), whole[ngrams], scale, bias)
 
 
@@ -104,16 +104,21 @@ class SparseHead:
     tensors: Mapping[str, npt.NDArray[Any]]
 
     @classmethod
-    def of_genres(cls, genres: Sequence[GenreWeights], n_ngrams: int) -> SparseHead:
-        """The head of the weights of each genre."""
+    def of_genres(cls, genres: Sequence[GenreWeights], n_ngrams: int, most: int) -> SparseHead:
+        """The head of the ``most`` strongest weights of the genres."""
         ngrams = np.concatenate([genre.ngrams for genre in genres])
+        values = np.concatenate([genre.values for genre in genres])
         owners = np.repeat(np.arange(len(genres)), [len(genre.ngrams) for genre in genres])
-        order = np.lexsort((owners, ngrams))
+        scales = np.array([genre.scale for genre in genres], dtype=np.float32)
+        # -127 to 127, so that no absolute value overflows.
+        weakness = -(np.abs(values) * scales[owners])
+        kept = np.argsort(weakness, kind="stable")[:most]
+        order = kept[np.lexsort((owners[kept], ngrams[kept]))]
         tensors = {
             "weights.offsets": np.searchsorted(ngrams[order], np.arange(n_ngrams + 1)),
             "weights.genres": owners[order],
-            "weights.values": np.concatenate([genre.values for genre in genres])[order],
-            "scale": np.array([genre.scale for genre in genres]),
+            "weights.values": values[order],
+            "scale": scales,
             "bias": np.array([genre.bias for genre in genres]),
         }
         typed = {name: tensor.astype(_TYPES[name]) for name, tensor in tensors.items()}

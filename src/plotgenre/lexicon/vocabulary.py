@@ -123,7 +123,7 @@ class Vocabulary:
                 f"{n_words} words and {len(self.pairs)} pairs, found shape {self.idf.shape}"
             )
         if not (np.isfinite(self.idf) & (self.idf > 0)).all():
-            raise ArtefactError("lexicon tensor 'idf' has NaN, infinity or a number below 0")
+            raise ArtefactError("lexicon tensor 'idf' has NaN, infinity or a number not above 0")
 
     def _block(self, plots: Sequence[str]) -> SparseRows:
         ids, films = word_ids(plots, self._ids)
