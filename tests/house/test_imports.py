@@ -13,7 +13,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # From the ground up; a file may import its own floor's room and any room below it.
 FLOORS = (
     ("errors", "version"),
-    ("corpus", "embedding", "evaluation"),
+    ("corpus", "embedding", "evaluation", "lexicon"),
     ("learning",),
     ("branches",),
     ("recipe", "artefact", "hub"),
@@ -28,8 +28,9 @@ ALLOWED = {
     "corpus": set(),
     "embedding": set(),
     "evaluation": set(),
-    "learning": {"embedding"},
-    "branches": {"embedding", "learning"},
+    "lexicon": set(),
+    "learning": {"embedding", "lexicon"},
+    "branches": {"embedding", "learning", "lexicon"},
     "artefact": set(),
     "hub": set(),
 }
@@ -93,11 +94,12 @@ def test_imports_run_downward(path: Path) -> None:
             assert room in ALLOWED[own], f"{name_of(path)} imports {dotted}: not its business"
 
 
-def test_learning_sees_only_bags_of_embedding() -> None:
+@pytest.mark.parametrize(("room", "file"), [("embedding", "bags"), ("lexicon", "sparse_rows")])
+def test_learning_sees_only_what_heads_read(room: str, file: str) -> None:
     for path in FILES:
         if name_of(path).startswith("learning/"):
-            seen = {dotted for dotted in imports(path) if room_of(dotted) == "embedding"}
-            assert all(dotted.startswith("plotgenre.embedding.bags") for dotted in seen), path
+            seen = {dotted for dotted in imports(path) if room_of(dotted) == room}
+            assert all(dotted.startswith(f"plotgenre.{room}.{file}.") for dotted in seen), path
 
 
 def test_no_circles() -> None:

@@ -55,7 +55,7 @@ class CheckpointFolder:
         header = {"identity": dict(self.identity), "history": checkpoint.history.as_dict()}
         content = save(dict(checkpoint.tensors), {"run": json.dumps(header)})
         target = self.path / f"epoch-{len(checkpoint.history.epochs):06d}.safetensors"
-        _write_atomically(target, content)
+        write_atomically(target, content)
         for old in self._files()[KEPT:]:
             old.unlink()
         return target
@@ -76,25 +76,33 @@ class CheckpointFolder:
             except (ArtefactError, SafetensorError, OSError, ValueError, KeyError) as error:
                 warnings.warn(f"passing over damaged checkpoint {file}: {error}", stacklevel=2)
                 continue
-            self._compare(file, identity)
+            refuse_another_run(file, identity, self.identity)
             return checkpoint
         return None
 
     def _files(self) -> list[Path]:
         return sorted(self.path.glob("epoch-*.safetensors"), reverse=True)
 
-    def _compare(self, file: Path, found: Mapping[str, Any]) -> None:
-        names = [*self.identity, *(found.keys() - self.identity.keys())]
-        differing = [
-            f"{name} was {found.get(name)!r} there and is {self.identity.get(name)!r} here"
-            for name in names
-            if found.get(name) != self.identity.get(name)
-        ]
-        if differing:
-            raise InputError(
-                f"{file} is from another training ({'; '.join(differing)}): "
-                "give another checkpoints folder or remove this one"
-            )
+
+def refuse_another_run(file: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse a file whose identity is not the expected one, and say what differs.
+
+    Raises
+    ------
+    InputError
+        If the identities are not equal.
+    """
+    names = [*expected, *(found.keys() - expected.keys())]
+    differing = [
+        f"{name} was {found.get(name)!r} there and is {expected.get(name)!r} here"
+        for name in names
+        if found.get(name) != expected.get(name)
+    ]
+    if differing:
+        raise InputError(
+            f"{file} is from another training ({'; '.join(differing)}): "
+            "give another checkpoints folder or remove this one"
+        )
 
 
 def _read(file: Path) -> tuple[dict[str, Any], Checkpoint]:
@@ -105,7 +113,8 @@ def _read(file: Path) -> tuple[dict[str, Any], Checkpoint]:
     return header["identity"], Checkpoint(tensors, History.from_dict(header["history"]))
 
 
-def _write_atomically(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, and make it last."""
     partial = target.with_suffix(".partial")
     with partial.open("wb") as file:
         file.write(content)

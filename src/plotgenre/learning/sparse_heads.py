@@ -1,0 +1,186 @@
+"""The sparse head: one linear logit per genre from the n-grams of a film, in numpy alone.
+
+The strongest weights of all genres are kept, each in one byte; what that costs is in
+``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from plotgenre.errors import ArtefactError
+from plotgenre.lexicon.sparse_rows import SparseRows
+
+Floats = npt.NDArray[np.float32]
+
+LARGEST = 127
+"""A genre's strongest weight as a whole number; int8 without -128, which has no opposite."""
+
+_TYPES = {
+    "weights.offsets": np.int64,
+    "weights.genres": np.uint16,
+    "weights.values": np.int8,
+    "scale": np.float32,
+    "bias": np.float32,
+}
+
+
+@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SparseHeadSettings:
+    """How the sparse head is fitted, and how small it is kept.
+
+    Parameters
+    ----------
+    C
+        How much the films' losses count against the L2 norm of a genre's weights.
+    maximum_weights
+        The strongest weights of all genres together are kept, at most this many; each takes 3
+        bytes on disk.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a value is out of range.
+    """
+
+    C: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    maximum_weights: Annotated[int, Field(ge=1)] = 4_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenreWeights:
+    """What one genre has learned: weight of ``ngrams[i]`` = ``values[i] * scale``.
+
+    Parameters
+    ----------
+    ngrams
+        Columns with a weight other than 0, rising, int32.
+    values
+        Their weights as whole numbers from -127 to 127, int8.
+    scale, bias
+        What a whole weight of 1 is, and the logit of a film without a known n-gram.
+    """
+
+    ngrams: npt.NDArray[np.int32]
+    values: npt.NDArray[np.int8]
+    scale: float
+    bias: float
+
+    @classmethod
+    def rounded(cls, weights: npt.NDArray[np.floating], bias: float) -> GenreWeights:
+        """The weights (v,), each rounded to one of 255 steps; what rounds to 0 is left out."""
+        scale = float(np.abs(weights).max(initial=0)) / LARGEST or 1.0
+        whole = np.rint(weights / scale).astype(np.int8)
+        ngrams = np.flatnonzero(whole)
+        return cls(ngrams.astype(np.int32), whole[ngrams], scale, bias)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseHead:
+    """A fitted sparse head.
+
+    Parameters
+    ----------
+    n_ngrams
+        Columns ``v`` of the rows that it reads.
+    n_genres
+        Number of genres ``g``.
+    tensors
+        ``weights.offsets`` (v + 1,) int64: n-gram ``i`` owns ``offsets[i]:offsets[i + 1]`` of
+        ``weights.genres``, uint16, rising, and ``weights.values``, int8; ``scale`` and ``bias``
+        (g,), float32.
+    """
+
+    n_ngrams: int
+    n_genres: int
+    tensors: Mapping[str, npt.NDArray[Any]]
+
+    @classmethod
+    def of_genres(cls, genres: Sequence[GenreWeights], n_ngrams: int, most: int) -> SparseHead:
+        """The head of the ``most`` strongest weights of the genres."""
+        ngrams = np.concatenate([genre.ngrams for genre in genres])
+        values = np.concatenate([genre.values for genre in genres])
+        owners = np.repeat(np.arange(len(genres)), [len(genre.ngrams) for genre in genres])
+        scales = np.array([genre.scale for genre in genres], dtype=np.float32)
+        # -127 to 127, so that no absolute value overflows.
+        weakness = -(np.abs(values) * scales[owners])
+        kept = np.argsort(weakness, kind="stable")[:most]
+        order = kept[np.lexsort((owners[kept], ngrams[kept]))]
+        tensors = {
+            "weights.offsets": np.searchsorted(ngrams[order], np.arange(n_ngrams + 1)),
+            "weights.genres": owners[order],
+            "weights.values": values[order],
+            "scale": scales,
+            "bias": np.array([genre.bias for genre in genres]),
+        }
+        typed = {name: tensor.astype(_TYPES[name]) for name, tensor in tensors.items()}
+        return cls(n_ngrams, len(genres), typed)
+
+    def logits(self, rows: SparseRows) -> Floats:
+        """One logit per film and genre, shape (n, g); a film's do not depend on the others.
+
+        ``rows`` are of the vocabulary that the head was fitted on.
+        """
+        logits = np.empty((len(rows), self.n_genres), dtype=np.float32)
+        for film in range(len(rows)):
+            values, columns = rows.row(film)
+            logits[film] = values @ self._whole.take(columns, axis=0).astype(np.float32)
+        logits *= self.tensors["scale"]
+        logits += self.tensors["bias"]
+        return logits
+
+    def check(self) -> None:
+        """Refuse tensors that do not belong to this head.
+
+        Raises
+        ------
+        ArtefactError
+            If a tensor is missing, unknown, of another type or shape, not finite, or names a
+            genre that is not there or twice.
+        """
+        if unknown := sorted(set(self.tensors) - set(_TYPES)):
+            raise ArtefactError(f"the sparse head has no tensor {unknown[0]!r}")
+        if missing := [name for name in _TYPES if name not in self.tensors]:
+            raise ArtefactError(f"sparse head tensor {missing[0]!r} is missing")
+        n_weights = len(self.tensors["weights.values"].reshape(-1))
+        per_genre, per_weight = (self.n_genres,), (n_weights,)
+        shapes = ((self.n_ngrams + 1,), per_weight, per_weight, per_genre, per_genre)
+        for (name, kind), shape in zip(_TYPES.items(), shapes, strict=True):
+            found = self.tensors[name]
+            if found.shape != shape or found.dtype != kind:
+                raise ArtefactError(
+                    f"sparse head tensor {name!r} must be {np.dtype(kind)} of shape {shape}, "
+                    f"found {found.dtype} of shape {found.shape}"
+                )
+            if not np.isfinite(found).all():
+                raise ArtefactError(f"sparse head tensor {name!r} has NaN or infinity")
+        offsets, genres = self.tensors["weights.offsets"], self.tensors["weights.genres"]
+        if (offsets[0], offsets[-1]) != (0, n_weights) or (np.diff(offsets) < 0).any():
+            raise ArtefactError(
+                f"sparse head tensor 'weights.offsets' must rise from 0 to {n_weights} weights"
+            )
+        cells = self._owners() * self.n_genres + genres
+        if (genres >= self.n_genres).any() or (np.diff(cells) <= 0).any():
+            raise ArtefactError(
+                "sparse head tensor 'weights.genres' must rise within an n-gram, "
+                f"below {self.n_genres} genres"
+            )
+
+    @cached_property
+    def _whole(self) -> npt.NDArray[np.int8]:
+        """The weights as whole numbers, (v, g): a film gathers rows of it faster than pieces."""
+        whole = np.zeros((self.n_ngrams, self.n_genres), dtype=np.int8)
+        whole[self._owners(), self.tensors["weights.genres"]] = self.tensors["weights.values"]
+        return whole
+
+    def _owners(self) -> npt.NDArray[np.int64]:
+        """The n-gram of each weight."""
+        return np.repeat(np.arange(self.n_ngrams), np.diff(self.tensors["weights.offsets"]))
