@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.semantic import Progress
 from plotgenre.classifier import GenreClassifier
 from plotgenre.corpus.films import Corpus
@@ -21,6 +22,8 @@ from plotgenre.evaluation.evaluation import Evaluation, evaluate
 from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
+from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
+from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
@@ -199,6 +202,46 @@ def evaluate_classifier(
         If no test film has a genre that train had.
     """
     return score_classifier(classifier, test, progress).evaluate()
+
+
+def run_adaptation(
+    recipe: Recipe,
+    settings: AdaptingSettings,
+    train: Corpus,
+    folder: str | Path,
+    *,
+    validation: Corpus | None = None,
+    progress: Callable[[Evaluated], None] | None = None,
+) -> AdaptingLog:
+    """Fine-tune the recipe's encoder on the films that `run_experiment` would train on.
+
+    Parameters
+    ----------
+    recipe
+        Its genres, split, slicing and encoder are read.
+    settings
+        How the encoder is adapted.
+    train
+        All films, if no validation is given: what the recipe splits off for test is not read.
+    folder
+        Where the encoder goes; `encoder.name` of a later recipe.
+    validation
+        Films of a given split.
+    progress
+        Called after each evaluation.
+    """
+    if validation is None:
+        train, validation, _ = _split(train, recipe, None)
+    chosen = choose_genres(train, recipe.genres).corpus
+    validation = apply_merges(validation, recipe.genres.merges).with_genres(chosen.genres)
+    return adapt_encoder(
+        (recipe.encoder, recipe.slicing, settings),
+        (chosen.plots, chosen.Y),
+        (validation.plots, validation.Y),
+        chosen.genres,
+        Path(folder),
+        progress,
+    )
 
 
 def compare_runs(folders: Sequence[str | Path]) -> Comparison:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -24,6 +24,8 @@ from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
 
 DEFAULT_RECIPE = "mixed"
+
+SettingsT = TypeVar("SettingsT")
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -69,10 +71,7 @@ class Recipe:
             If a setting is unknown, of the wrong type or out of range; ``origin`` begins the
             message.
         """
-        try:
-            return TypeAdapter(cls).validate_python(dict(settings))
-        except ValidationError as invalid:
-            raise RecipeError(f"{origin}: {_first_sentence(invalid)}") from None
+        return validated(cls, settings, origin)
 
     @classmethod
     def load(cls, source: str | Path) -> Recipe:
@@ -116,6 +115,20 @@ class Recipe:
                 )
             settings[part][name] = value
         return Recipe.from_dict(settings)
+
+
+def validated(kind: type[SettingsT], settings: Mapping[str, Any], origin: str) -> SettingsT:
+    """Settings of a kind from a mapping; what is left out keeps its default.
+
+    Raises
+    ------
+    RecipeError
+        As `Recipe.from_dict`.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(dict(settings))
+    except ValidationError as invalid:
+        raise RecipeError(f"{origin}: {_first_sentence(invalid)}") from None
 
 
 def recipe_names() -> list[str]:

@@ -20,7 +20,7 @@ def checkpoint(epochs: int) -> Checkpoint:
 
 @pytest.fixture
 def folder(tmp_path) -> CheckpointFolder:
-    return CheckpointFolder(tmp_path / "deep" / "checkpoints", IDENTITY)
+    return CheckpointFolder(tmp_path / "deep" / "checkpoints", IDENTITY, History)
 
 
 def files(folder: CheckpointFolder) -> list[str]:
@@ -74,14 +74,14 @@ def test_a_save_that_was_killed_leaves_the_one_before(folder):
 
 def test_another_runs_checkpoint_is_refused_by_what_differs(folder):
     folder.save(checkpoint(1))
-    other = CheckpointFolder(folder.path, IDENTITY | {"training.learning_rate": 0.1})
+    other = CheckpointFolder(folder.path, IDENTITY | {"training.learning_rate": 0.1}, History)
     with pytest.raises(InputError, match=r"learning_rate was 0\.001 there and is 0\.1 here\)"):
         other.latest()
 
 
 def test_a_setting_that_is_new_or_gone_differs_too(folder):
     folder.save(checkpoint(1))
-    other = CheckpointFolder(folder.path, {"train.digest": "ab", "head.kind": "mlp"})
+    other = CheckpointFolder(folder.path, {"train.digest": "ab", "head.kind": "mlp"}, History)
     with pytest.raises(InputError, match=r"head\.kind was None there and is 'mlp' here") as refusal:
         other.latest()
     assert "head.batch_norm was False there and is None here" in str(refusal.value)

@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from plotgenre.errors import PlotgenreError, RecipeError
+from plotgenre.doors.adapting import adapt
+from plotgenre.doors.options import (
+    Format,
+    GenresColumn,
+    GenresFile,
+    Paths,
+    PlotColumn,
+    Separator,
+    columns_of,
+    read_films,
+    read_recipe,
+)
+from plotgenre.errors import PlotgenreError
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
-    from plotgenre.recipe import Recipe
 
 _INTERRUPTED = 130
 # Its own class typer keeps private: the parent of every mistake on the command line.
@@ -27,16 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is JSONL on stdin.")]
-PlotColumn = Annotated[str, typer.Option(help="Column of the plot.")]
-GenresColumn = Annotated[str, typer.Option(help="Column of the genres.")]
-Separator = Annotated[str | None, typer.Option(help="What separates genres in a text column.")]
-Format = Annotated[
-    str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
-]
-GenresFile = Annotated[
-    Path | None, typer.Option(help="Names of one-hot columns, one a line.", exists=True)
-]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
 ]
@@ -79,12 +80,12 @@ def inspect(
     from plotgenre.corpus.synonyms import find_synonyms, write_merges
     from plotgenre.doors import inspection, screen
 
-    columns = _columns(plot_column, genres_column, separator)
-    films = _read(corpus, format, columns, genres_file)
+    columns = columns_of(plot_column, genres_column, separator)
+    films = read_films(corpus, format, columns, genres_file)
     splits = {"corpus": films}
     for name, path in (("validation", validation), ("test", test)):
         if path is not None:
-            splits[name] = _read([path], format, columns, genres_file)
+            splits[name] = read_films([path], format, columns, genres_file)
     issues = None
     if model is not None:
         classifier = _load(model, None, store or default_store())
@@ -131,13 +132,13 @@ def train(
     from plotgenre.doors import screen
     from plotgenre.experiment import run_experiment
 
-    columns = _columns(plot_column, genres_column, separator)
-    settings = _recipe(recipe, set or [], merges)
+    columns = columns_of(plot_column, genres_column, separator)
+    settings = read_recipe(recipe, set or [], merges)
 
     def read(one: str | None) -> Corpus | None:
-        return None if one is None else _read([one], format, columns, genres_file)
+        return None if one is None else read_films([one], format, columns, genres_file)
 
-    films = _read(corpus, format, columns, genres_file)
+    films = read_films(corpus, format, columns, genres_file)
     held_out = {"validation": read(validation), "test": read(test)}
     with screen.progress() as progress:
         experiment = run_experiment(
@@ -172,8 +173,8 @@ def evaluate(
     from plotgenre.doors import screen
     from plotgenre.experiment import history_beside, score_classifier
 
-    columns = _columns(plot_column, genres_column, separator)
-    films = _read(corpus, format, columns, genres_file)
+    columns = columns_of(plot_column, genres_column, separator)
+    films = read_films(corpus, format, columns, genres_file)
     classifier = _load(model, encoder, store or default_store())
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
@@ -233,6 +234,9 @@ def tag(
     tagging.write_tags(films, tags, output)
 
 
+app.command()(adapt)
+
+
 @app.command("export-encoder")
 def export_encoder(
     name: Annotated[str, typer.Argument(help="Hub id, folder, or all-MiniLM-L6-v2.")],
@@ -290,41 +294,6 @@ def _exit(status: int, message: str | None) -> NoReturn:
     if message is not None:
         print(f"plotgenre: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(status)
-
-
-def _columns(plot: str, genres: str, separator: str | None) -> Any:
-    from plotgenre.corpus.readers import Columns
-
-    return Columns(plot=plot, genres=genres, separator=separator)
-
-
-def _read(paths: list[str], format: str, columns: Any, genres_file: Path | None) -> Corpus:
-    from plotgenre.corpus import read_corpus
-
-    source: Any = paths[0] if len(paths) == 1 else paths
-    chosen: Any = format
-    return read_corpus(source, chosen, columns=columns, genres_file=genres_file)
-
-
-def _recipe(source: str | None, assignments: list[str], merges: Path | None) -> Recipe:
-    import tomllib
-
-    from plotgenre.corpus.genres import read_merges
-    from plotgenre.recipe import DEFAULT_RECIPE, Recipe
-
-    recipe = Recipe.load(source or DEFAULT_RECIPE)
-    settings: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise RecipeError(f"--set {assignment!r}: expected PART.NAME=VALUE")
-        try:
-            settings[name.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            settings[name.strip()] = value.strip()
-    if merges is not None:
-        settings["genres.merges"] = read_merges(merges)
-    return recipe.with_settings(settings)
 
 
 def _load(model: str, encoder: str | None, store: Path | None) -> Any:

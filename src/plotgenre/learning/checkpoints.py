@@ -12,30 +12,50 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from plotgenre.errors import ArtefactError, InputError
-from plotgenre.learning.history import History
 
 KEPT = 2
 """Files kept in a folder: the newest, and one to fall back on should the newest be damaged."""
 
 
+class Log(Protocol):
+    """What a training said of itself so far."""
+
+    @property
+    def position(self) -> int:
+        """How far it has come: numbers the file."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """The log as JSON has it."""
+        ...
+
+    @classmethod
+    def from_dict(cls, log: Mapping[str, Any], /) -> Self:
+        """The log that ``as_dict`` wrote; an ``ArtefactError`` if it is none."""
+        ...
+
+
+LogT = TypeVar("LogT", bound=Log)
+
+
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Where a training stood after the last epoch of ``history``."""
+class Checkpoint(Generic[LogT]):
+    """Where a training stood at the end of ``history``."""
 
     tensors: Mapping[str, npt.NDArray[np.generic]]
-    history: History
+    history: LogT
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointFolder:
+class CheckpointFolder(Generic[LogT]):
     """The checkpoints of one run.
 
     Parameters
@@ -44,23 +64,28 @@ class CheckpointFolder:
         Folder of the files; made on the first save.
     identity
         What the run depends on, by name, JSON values; a checkpoint of another identity is refused.
+    log
+        The kind of log that its checkpoints hold.
+    unit
+        What the log's position counts; begins the files' names.
     """
 
     path: Path
     identity: Mapping[str, Any]
+    log: type[LogT]
+    unit: str = "epoch"
 
-    def save(self, checkpoint: Checkpoint) -> Path:
+    def save(self, checkpoint: Checkpoint[LogT]) -> Path:
         """Write a checkpoint, whole or not at all, then remove those that are too old."""
         self.path.mkdir(parents=True, exist_ok=True)
         header = {"identity": dict(self.identity), "history": checkpoint.history.as_dict()}
-        content = save(dict(checkpoint.tensors), {"run": json.dumps(header)})
-        target = self.path / f"epoch-{len(checkpoint.history.epochs):06d}.safetensors"
-        write_atomically(target, content)
+        target = self.path / f"{self.unit}-{checkpoint.history.position:06d}.safetensors"
+        write_atomically(target, checkpoint.tensors, {"run": json.dumps(header)})
         for old in self._files()[KEPT:]:
             old.unlink()
         return target
 
-    def latest(self) -> Checkpoint | None:
+    def latest(self) -> Checkpoint[LogT] | None:
         """The newest checkpoint that can be read, None if there is none.
 
         A damaged file is warned of and passed over for the one before it.
@@ -72,7 +97,7 @@ class CheckpointFolder:
         """
         for file in self._files():
             try:
-                identity, checkpoint = _read(file)
+                identity, checkpoint = _read(file, self.log)
             except (ArtefactError, SafetensorError, OSError, ValueError, KeyError) as error:
                 warnings.warn(f"passing over damaged checkpoint {file}: {error}", stacklevel=2)
                 continue
@@ -81,7 +106,7 @@ class CheckpointFolder:
         return None
 
     def _files(self) -> list[Path]:
-        return sorted(self.path.glob("epoch-*.safetensors"), reverse=True)
+        return sorted(self.path.glob(f"{self.unit}-*.safetensors"), reverse=True)
 
 
 def refuse_another_run(file: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -105,20 +130,21 @@ def refuse_another_run(file: Path, found: Mapping[str, Any], expected: Mapping[s
         )
 
 
-def _read(file: Path) -> tuple[dict[str, Any], Checkpoint]:
+def _read(file: Path, log: type[LogT]) -> tuple[dict[str, Any], Checkpoint[LogT]]:
     with safe_open(file, framework="numpy") as content:
         metadata = content.metadata() or {}
         tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     header = json.loads(metadata["run"])
-    return header["identity"], Checkpoint(tensors, History.from_dict(header["history"]))
+    return header["identity"], Checkpoint(tensors, log.from_dict(header["history"]))
 
 
-def write_atomically(target: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, and make it last."""
+def write_atomically(
+    target: Path, tensors: Mapping[str, npt.NDArray[np.generic]], metadata: dict[str, str]
+) -> None:
+    """Write tensors and metadata, whole or not at all, and make the file last."""
     partial = target.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
+    save_file(dict(tensors), partial, metadata)
+    with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(target)
     if os.name == "posix":

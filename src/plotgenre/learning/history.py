@@ -41,6 +41,11 @@ class History:
     epochs: tuple[EpochScores, ...] = ()
     best_epoch: int = 0
 
+    @property
+    def position(self) -> int:
+        """What numbers a checkpoint: epochs so far."""
+        return len(self.epochs)
+
     def as_dict(self) -> dict[str, Any]:
         """The history as JSON has it."""
         return {"best_epoch": self.best_epoch, "epochs": [asdict(epoch) for epoch in self.epochs]}

@@ -149,5 +149,5 @@ def softmax_over_slices(scores: Tensor, sizes: Tensor) -> Tensor:
 def sum_over_slices(values: Tensor, sizes: Tensor) -> Tensor:
     """Sums (n, g) of values (n_slices, g) over each film's slices."""
     # index_add is three times as fast here as segment_reduce's sum, forward and backward.
-    films = torch.arange(len(sizes)).repeat_interleave(sizes)
+    films = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
     return values.new_zeros(len(sizes), values.shape[1]).index_add(0, films, values)

@@ -92,7 +92,7 @@ class TrainingRun:
         self.network.load_state_dict(self.best)
         return self.network.export()
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint[History]:
         """All that the next epoch depends on."""
         states = self.optimizer.state_dict()["state"]
         tensors = {
@@ -106,7 +106,7 @@ class TrainingRun:
         }
         return Checkpoint({name: part.numpy() for name, part in tensors.items()}, self.history)
 
-    def resume(self, checkpoint: Checkpoint) -> None:
+    def resume(self, checkpoint: Checkpoint[History]) -> None:
         """Take up where the checkpoint stood."""
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
         for name, array in checkpoint.tensors.items():

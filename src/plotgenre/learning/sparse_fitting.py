@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from plotgenre.errors import MissingExtraError
 from plotgenre.learning.checkpoints import refuse_another_run, write_atomically
@@ -103,8 +102,7 @@ class GenreFolder:
             "values": weights.values,
             "scale_bias": np.array([weights.scale, weights.bias]),
         }
-        content = save(tensors, {"run": json.dumps(dict(self.identity))})
-        write_atomically(self._file(genre), content)
+        write_atomically(self._file(genre), tensors, {"run": json.dumps(dict(self.identity))})
 
     def read(self, genre: int) -> GenreWeights | None:
         """A genre; None if it is not there, or damaged, which is warned of.

@@ -77,7 +77,8 @@ def fit_head(
         raise RecipeError("batch_norm needs batches of at least two films")
     folder = None
     if checkpoints is not None:
-        folder = CheckpointFolder(checkpoints, _identity(train, held_out, head, training))
+        identity = _identity(train, held_out, head, training)
+        folder = CheckpointFolder(checkpoints, identity, History)
     tensors, history = _train(
         LabelledBags(pool(train.bags, head), train.Y),
         LabelledBags(pool(held_out.bags, head), held_out.Y),
@@ -92,7 +93,7 @@ def _train(
     train: LabelledBags,
     validation: LabelledBags,
     settings: tuple[HeadSettings, TrainingSettings],
-    folder: CheckpointFolder | None,
+    folder: CheckpointFolder[History] | None,
     progress: Callable[[EpochScores], None] | None,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], History]:
     try:

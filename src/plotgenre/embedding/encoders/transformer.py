@@ -68,7 +68,7 @@ class TransformerEncoder:
             precision="float32",
             fingerprint=fingerprint(self._weights_and_tokenizer(), facts),
         )
-        if _bfloat16(settings, self.model.device):
+        if runs_in_bfloat16(settings, self.model.device):
             self._card = _in_bfloat16(self.model, self._card)
 
     @property
@@ -84,6 +84,10 @@ class TransformerEncoder:
     def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         return self._tokens.spans(texts)
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with prompt and special tokens, truncated to the maximum."""
+        return self._tokens.ids(texts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (n, d), float32."""
@@ -115,7 +119,7 @@ def _load(settings: EncoderSettings) -> SentenceTransformer:
     source = str(bundled_folder()) if settings.name == BUNDLED else settings.name
     try:
         # An empty prompt, so that a default prompt of the model's own never slips in unseen.
-        with _without_loading_bar():
+        with without_bars():
             model = SentenceTransformer(
                 source, revision=settings.revision, default_prompt_name=None, local_files_only=False
             )
@@ -140,8 +144,8 @@ def _load(settings: EncoderSettings) -> SentenceTransformer:
 
 
 @contextmanager
-def _without_loading_bar() -> Iterator[None]:
-    """Silence the bar that transformers draws over milliseconds; downloads keep theirs."""
+def without_bars() -> Iterator[None]:
+    """Silence the bars that transformers draws over milliseconds; downloads keep theirs."""
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
@@ -182,7 +186,8 @@ def _pooling_mode(model: SentenceTransformer) -> str:
     return next((str(m.pooling_mode) for m in model if hasattr(m, "pooling_mode")), "model")
 
 
-def _bfloat16(settings: EncoderSettings, device: torch.device) -> bool:
+def runs_in_bfloat16(settings: EncoderSettings, device: torch.device) -> bool:
+    """Whether the settings mean bfloat16 on this device."""
     import torch
 
     if settings.precision != "auto":

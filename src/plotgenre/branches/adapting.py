@@ -1,0 +1,140 @@
+"""Adapting the semantic branch's encoder: plots and targets in, a folder of new weights out."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from plotgenre.branches.semantic import Labelled
+from plotgenre.embedding.embedder import Embedder
+from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.embedding.slicing import Slicing
+from plotgenre.errors import InputError
+from plotgenre.learning.adapting import adapt
+from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
+from plotgenre.learning.adapting_settings import AdaptingSettings
+from plotgenre.learning.token_films import TokenFilms
+
+if TYPE_CHECKING:
+    from plotgenre.embedding.encoders.trainable import TrainableEncoder
+
+LOG_FILE = "adapting.json"
+
+_CHUNK_SLICES = 8192
+
+
+def adapt_encoder(
+    settings: tuple[EncoderSettings, Slicing, AdaptingSettings],
+    train: Labelled,
+    validation: Labelled,
+    genres: Sequence[str],
+    folder: Path,
+    progress: Callable[[Evaluated], None] | None = None,
+) -> AdaptingLog:
+    """Fine-tune an encoder on films and write it as a sentence-transformers folder.
+
+    Run again after an interrupt, it goes on where it stopped. Checkpoints lie beside the folder,
+    which itself appears only when complete, and hold the layer from vectors to genres too: the
+    folder has no use for it, as a head is fitted on the new vectors afterwards.
+
+    Parameters
+    ----------
+    settings
+        Which encoder, how plots are cut, how it is adapted.
+    train, validation
+        Plots (n) and targets (n, g).
+    genres
+        Names of the ``g`` genres.
+    folder
+        New, empty, or what an earlier call wrote, which is replaced.
+    progress
+        Called after each evaluation.
+
+    Raises
+    ------
+    InputError
+        If something else stands in the folder's place, the films do not make sense, or the
+        checkpoints are those of another run.
+    EncoderError, RecipeError, MissingExtraError
+        If the encoder cannot be loaded or adapted, training diverges, or a part is missing.
+    """
+    folder = folder.absolute()
+    _refuse_other_content(folder)
+    encoder_settings, slicing, adapting = settings
+    from plotgenre.embedding.encoders.trainable import TrainableEncoder
+
+    encoder = TrainableEncoder(encoder_settings, adapting.dropout)
+    films = (
+        token_films("train", encoder, slicing, train),
+        token_films("validation", encoder, slicing, validation),
+    )
+    facts = {
+        "encoder.fingerprint": encoder.card.fingerprint,
+        "encoder.precision": encoder.card.precision,
+        "genres": list(genres),
+    }
+    log = adapt(encoder, films, adapting, checkpoints_of(folder), facts, progress)
+    told = {
+        "source": encoder.card.as_dict(),
+        "slicing": asdict(slicing),
+        "adapting": asdict(adapting),
+        "films": {"train": len(films[0]), "validation": len(films[1])},
+        "slices": {"train": len(films[0].lengths), "validation": len(films[1].lengths)},
+        "tokens": {"train": len(films[0].ids), "validation": len(films[1].ids)},
+        "genres": list(genres),
+        "log": log.as_dict(),
+    }
+    _write(encoder, told, folder)
+    return log
+
+
+def checkpoints_of(folder: Path) -> Path:
+    """Where the checkpoints of an adaptation lie."""
+    return folder.with_name(f"{folder.name}.checkpoints")
+
+
+def token_films(
+    name: str, encoder: TrainableEncoder, slicing: Slicing, labelled: Labelled
+) -> TokenFilms:
+    """The tokens of the films' slices, cut exactly as prediction cuts them."""
+    slices = Embedder(slicing, encoder.source).slices(labelled[0])
+    texts = [text for one in slices for text in one]
+    ids = [
+        one
+        for at in range(0, len(texts), _CHUNK_SLICES)
+        for one in encoder.ids(texts[at : at + _CHUNK_SLICES])
+    ]
+    ends = np.cumsum([len(one) for one in slices]).tolist()
+    own = [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return TokenFilms.of(name, own, labelled[1])
+
+
+def _refuse_other_content(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / LOG_FILE).is_file()):
+        raise InputError(f"{folder} exists and is no adapted encoder; choose another folder")
+
+
+def _write(encoder: TrainableEncoder, told: dict[str, Any], folder: Path) -> None:
+    """Complete beside its place, synced, then renamed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
+        new, old = Path(room) / "new", Path(room) / "old"
+        encoder.save(new)
+        text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+        (new / LOG_FILE).write_text(text + "\n", encoding="utf-8")
+        for path in new.rglob("*"):
+            if path.is_file():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)

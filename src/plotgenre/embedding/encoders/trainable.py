@@ -1,0 +1,144 @@
+"""A sentence-transformers model as its weights: to be fine-tuned, and written as a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from plotgenre.embedding.encoders.encoder import EncoderCard, EncoderSettings
+from plotgenre.embedding.encoders.transformer import (
+    TransformerEncoder,
+    runs_in_bfloat16,
+    without_bars,
+)
+from plotgenre.errors import EncoderError
+
+
+class TrainableEncoder:
+    """An encoder whose vectors have gradients, over exactly the tokens that `encode` reads.
+
+    Parameters
+    ----------
+    settings
+        Of a ``sentence_transformers`` encoder. Its weights stay float32; with bfloat16 the
+        transformer's multiplications alone run in it, as they do in `TransformerEncoder`.
+    dropout
+        Of the model's own dropout layers, whatever it came with.
+
+    Raises
+    ------
+    MissingExtraError, EncoderError
+        As `TransformerEncoder`; also if the encoder is of a kind that cannot be trained here.
+    """
+
+    def __init__(self, settings: EncoderSettings, dropout: float = 0.0) -> None:
+        if settings.kind != "sentence_transformers":
+            raise EncoderError(
+                f"an encoder of kind {settings.kind!r} cannot be adapted; "
+                "expected encoder.kind 'sentence_transformers'"
+            )
+        self._source = TransformerEncoder(replace(settings, precision="float32"))
+        self._model = self._source.model.float()
+        self._bfloat16 = runs_in_bfloat16(settings, self._model.device)
+        self.depths: Mapping[str, int] = layer_depths(self._model, settings.name)
+        _set_dropout(self._model, dropout)
+
+    @property
+    def module(self) -> nn.Module:
+        """The whole model, from tokens to vectors."""
+        return self._model
+
+    @property
+    def source(self) -> TransformerEncoder:
+        """The same model as an encoder, in float32; its card is that of before any training."""
+        return self._source
+
+    @property
+    def card(self) -> EncoderCard:
+        """The identity card of before any training, with the precision of training."""
+        precision = "bfloat16" if self._bfloat16 else "float32"
+        return replace(self._source.card, precision=precision)
+
+    @property
+    def dimension(self) -> int:
+        """Length ``d`` of a vector."""
+        return self._source.card.dimension
+
+    @property
+    def pad(self) -> int:
+        """The token that fills up a shorter slice."""
+        tokenizer: Any = self._model.tokenizer
+        pad: Any = tokenizer.pad_token_id
+        return int(pad or 0)
+
+    def ids(self, slices: Sequence[str]) -> list[npt.NDArray[np.int32]]:
+        """Token ids of each slice with prompt and special tokens."""
+        return [np.array(ids, dtype=np.int32) for ids in self._source.token_ids(slices)]
+
+    def vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Vectors (b, d), float32, of token ids and mask (b, t)."""
+        features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        transformer, *rest = self._model
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self._bfloat16):
+            features = transformer(features)
+        features["token_embeddings"] = features["token_embeddings"].float()
+        for module in rest:
+            features = module(features)
+        vectors: Tensor = features["sentence_embedding"]
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a sentence-transformers folder, which must be new."""
+        self._model.eval()
+        with without_bars():
+            self._model.save(str(folder), create_model_card=False)
+
+
+def layer_depths(model: nn.Module, name: str) -> dict[str, int]:
+    """The layer of each parameter by its name: 0 the embeddings, then the blocks from 1.
+
+    What comes after the blocks, such as a last normalisation or a dense layer, counts to the
+    highest of them. Blocks are the one list of modules that is as long as the model's
+    configuration says; so far every architecture of the transformers library registers what feeds
+    them before and what reads them after.
+
+    Raises
+    ------
+    EncoderError
+        If there is no such list.
+    """
+    config = next((m.config for m in model.modules() if hasattr(m, "config")), None)
+    layers = getattr(config, "num_hidden_layers", None)
+    lists = [
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == layers
+    ]
+    if not lists:
+        raise EncoderError(f"the encoder {name!r} has no list of {layers} blocks to be adapted")
+    blocks, depth = f"{lists[0]}.", 0
+    depths: dict[str, int] = {}
+    for parameter, _ in model.named_parameters():
+        if parameter.startswith(blocks):
+            depth = int(parameter.removeprefix(blocks).partition(".")[0]) + 1
+        elif depth:
+            depth = int(layers)
+        depths[parameter] = depth
+    return depths
+
+
+def _set_dropout(model: nn.Module, dropout: float) -> None:
+    modules: Iterable[Any] = model.modules()
+    for module in modules:
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+        # Newer architectures keep the rate of attention as a number and have no layer for it.
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = dropout

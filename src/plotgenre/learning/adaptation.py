@@ -1,0 +1,299 @@
+"""The steps of an adaptation, in torch; ``adapting.adapt`` is the way in."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor, nn
+
+from plotgenre.errors import RecipeError
+from plotgenre.learning.adapting_log import ValidationScores
+from plotgenre.learning.adapting_rates import FULL_RATE, parameter_groups, rate_share
+from plotgenre.learning.adapting_settings import AdaptingSettings
+from plotgenre.learning.networks import sum_over_slices
+from plotgenre.learning.priors import log_odds
+from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
+from plotgenre.learning.token_films import (
+    Rows,
+    TokenFilms,
+    batches_of_similar_length,
+    films_of_step,
+)
+
+INITIAL_WEIGHTS, FILMS, SLICES, DROPOUT, VALIDATION = range(5)
+
+
+class SliceEncoder(Protocol):
+    """What is adapted: a torch module in float32 from token ids to slice vectors."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Holds all weights."""
+        ...
+
+    @property
+    def depths(self) -> Mapping[str, int]:
+        """The layer of each parameter of ``module`` by name, 0 the lowest."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length ``d`` of a vector."""
+        ...
+
+    @property
+    def pad(self) -> int:
+        """The token that fills up a shorter slice."""
+        ...
+
+    def vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Vectors (b, d), float32, of token ids and mask (b, t)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What a step did: its mean loss over films and genres, tokens read, places padded."""
+
+    loss: float
+    tokens: int
+    padded: int
+    seconds: float
+
+
+class AdaptationRun:
+    """An adaptation between two steps: encoder, head, optimizer, average of the weights.
+
+    A step depends on its number, the planned steps and the weights alone: all chance is drawn from
+    (seed, purpose, step), so that a run resumed from its tensors continues bit for bit.
+    """
+
+    def __init__(
+        self,
+        encoder: SliceEncoder,
+        train: TokenFilms,
+        validation: TokenFilms,
+        settings: AdaptingSettings,
+    ) -> None:
+        self.encoder, self.train, self.settings = encoder, train, settings
+        self.validation, self.validation_rows = validation, _drawn(len(validation), settings)
+        self.device = next(encoder.module.parameters()).device
+        for name, parameter in encoder.module.named_parameters():
+            parameter.requires_grad_(encoder.depths[name] >= settings.frozen_layers)
+        with self._chance(INITIAL_WEIGHTS):
+            self.head = nn.Linear(encoder.dimension, train.Y.shape[1])
+        with torch.no_grad():
+            self.head.bias.copy_(torch.from_numpy(log_odds(train.Y)))
+        self.head.to(self.device)
+        self.optimizer = self._fresh_optimizer()
+        self.average = [p.detach().clone() for p in self._learned()] if settings.ema else []
+
+    def measure(self, seconds: float) -> float:
+        """Seconds of a step, from steps at rate 0 that change no weight; at least two of them."""
+        begun = time.perf_counter()
+        taken: list[float] = []
+        while len(taken) < 3 or time.perf_counter() - begun < seconds:
+            taken.append(self._step(len(taken), 0.0).seconds)
+        self.optimizer = self._fresh_optimizer()
+        # The first one also pays for memory and for choosing kernels.
+        return float(np.mean(taken[1:]))
+
+    def step(self, step: int, steps: int) -> Stepped:
+        """Step number ``step`` of ``steps``, counted from 0.
+
+        Raises
+        ------
+        RecipeError
+            If the loss is no longer finite.
+        """
+        done = self._step(step, rate_share(step, steps, self.settings))
+        if not math.isfinite(done.loss):
+            raise RecipeError(
+                f"adapting diverged in step {step + 1} (loss {done.loss}): adapting.learning_rate "
+                f"{self.settings.learning_rate} or adapting.head_learning_rate "
+                f"{self.settings.head_learning_rate} is too high"
+            )
+        if self.settings.ema:
+            # A shorter memory at first: the weights that the average started from are no result.
+            share = 1 - min(self.settings.ema, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, self._learned(), share)
+        return done
+
+    @torch.no_grad()
+    def evaluate(self) -> ValidationScores:
+        """Scores of the drawn validation films, all slices of each; the average's, if one is kept.
+
+        Raises
+        ------
+        RecipeError
+            If logits are no longer finite.
+        """
+        with self._averaged():
+            self.encoder.module.eval()
+            slices, sizes = self.validation.slices_of(self.validation_rows)
+            vectors, _ = self._vectors(self.validation, slices)
+            logits = _means(self.head(vectors), self._on_device(sizes))
+        if not bool(torch.isfinite(logits).all()):
+            raise RecipeError("adapting diverged: a validation film's logit is no longer finite")
+        Y = self.validation.Y[self.validation_rows]
+        targets = self._on_device(Y).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets).item()
+        P = torch.sigmoid(logits).cpu().numpy()
+        D = decide(P, tune_thresholds(P, Y, ThresholdSettings()))
+        micro_f1 = 2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1)
+        supported = Y.any(axis=0)
+        precision = average_precision_score(Y[:, supported], P[:, supported])
+        return ValidationScores(loss, float(micro_f1), float(precision))
+
+    def finish(self) -> None:
+        """Leave the average in the encoder, if one is kept."""
+        if self.settings.ema:
+            with torch.no_grad():
+                torch._foreach_copy_(self._learned(), self.average)
+
+    def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All that the next step depends on; frozen weights are the source's, and left out."""
+        states = self.optimizer.state_dict()["state"]
+        tensors = {
+            **{f"weight.{row}": p for row, p in enumerate(self._learned_encoder())},
+            **{f"head.{name}": p for name, p in self.head.named_parameters()},
+            **{f"average.{row}": p for row, p in enumerate(self.average)},
+            **{
+                f"optimizer.{row}.{name}": tensor
+                for row, state in states.items()
+                for name, tensor in state.items()
+            },
+        }
+        return {name: t.detach().contiguous().cpu().numpy() for name, t in tensors.items()}
+
+    def resume(self, tensors: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take up where :meth:`tensors` were taken."""
+        found = {name: torch.from_numpy(array) for name, array in tensors.items()}
+        with torch.no_grad():
+            for row, parameter in enumerate(self._learned_encoder()):
+                parameter.copy_(found[f"weight.{row}"])
+            for name, parameter in self.head.named_parameters():
+                parameter.copy_(found[f"head.{name}"])
+            for row, average in enumerate(self.average):
+                average.copy_(found[f"average.{row}"])
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in found.items():
+            if name.startswith("optimizer."):
+                _, row_of, state = name.split(".")
+                states.setdefault(int(row_of), {})[state] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+    def _step(self, step: int, share: float) -> Stepped:
+        begun = time.perf_counter()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group[FULL_RATE] * share
+        self.encoder.module.train()
+        films, slices, sizes = self._draw(step)
+        scored = len(films) if self.settings.loss_on == "film" else len(slices)
+        loss, padded = 0.0, 0
+        with self._chance(DROPOUT, step):
+            for part in np.array_split(np.arange(len(films)), self.settings.accumulation):
+                if not len(part):
+                    continue
+                first = int(sizes[: part[0]].sum())
+                own = slices[first : first + int(sizes[part].sum())]
+                summed, wasted = self._summed_loss(films[part], own, sizes[part])
+                # Of Adam's step the scale takes nothing away; that of `clip` is one film's.
+                (summed / scored).backward()  # type: ignore[no-untyped-call]
+                loss, padded = loss + summed.item(), padded + wasted
+        nn.utils.clip_grad_norm_(self._learned(), self.settings.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        tokens = int(self.train.lengths[slices].sum())
+        mean = loss / scored / self.train.Y.shape[1]
+        return Stepped(mean, tokens, padded, time.perf_counter() - begun)
+
+    def _draw(self, step: int) -> tuple[Rows, Rows, Rows]:
+        settings, n = self.settings, len(self.train)
+        films = films_of_step(n, min(settings.films, n), step, (settings.seed, FILMS))
+        rng = np.random.default_rng([settings.seed, SLICES, step])
+        slices, sizes = self.train.draw(films, settings.slices, rng)
+        return films, slices, sizes
+
+    def _summed_loss(self, films: Rows, slices: Rows, sizes: Rows) -> tuple[Tensor, int]:
+        """Cross-entropy summed over genres and over what is scored, and places padded."""
+        vectors, padded = self._vectors(self.train, slices)
+        targets, counts = self._on_device(self.train.Y[films]).float(), self._on_device(sizes)
+        if self.settings.loss_on == "film":
+            # The film, not the slice, carries the genres.
+            vectors = _means(vectors, counts)
+        else:
+            targets = targets.repeat_interleave(counts, dim=0)
+        dropped = nn.functional.dropout(vectors, self.settings.head_dropout)
+        logits = self.head(dropped)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        return loss, padded
+
+    def _vectors(self, films: TokenFilms, slices: Rows) -> tuple[Tensor, int]:
+        """Vectors of the slices in their order, and places padded on the way."""
+        order, vectors, padded = [], [], 0
+        for rows in batches_of_similar_length(films.lengths[slices], self.settings.batch_tokens):
+            ids, mask = films.padded(slices[rows], self.encoder.pad)
+            vectors.append(self.encoder.vectors(self._on_device(ids), self._on_device(mask)))
+            order.append(rows)
+            padded += int(mask.size - mask.sum())
+        back = self._on_device(np.argsort(np.concatenate(order)))
+        return torch.cat(vectors)[back], padded
+
+    def _learned_encoder(self) -> list[nn.Parameter]:
+        return [p for p in self.encoder.module.parameters() if p.requires_grad]
+
+    def _learned(self) -> list[Tensor]:
+        return [*self._learned_encoder(), *self.head.parameters()]
+
+    def _fresh_optimizer(self) -> torch.optim.AdamW:
+        encoder, head = self.encoder.module.named_parameters(), self.head.parameters()
+        groups = parameter_groups(encoder, head, self.encoder.depths, self.settings)
+        return torch.optim.AdamW(groups, fused=True)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights in place of the learned ones, for as long as this lasts."""
+        if not self.settings.ema:
+            yield
+            return
+        learned = self._learned()
+        kept = [parameter.detach().clone() for parameter in learned]
+        torch._foreach_copy_(learned, self.average)
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(learned, kept)
+
+    @contextmanager
+    def _chance(self, purpose: int, step: int = 0) -> Iterator[None]:
+        """Both generators of torch at what (seed, purpose, step) gives, put back afterwards."""
+        sequence = np.random.SeedSequence([self.settings.seed, purpose, step])
+        seed = int(sequence.generate_state(1, np.uint64)[0] >> 1)
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+
+    def _on_device(self, array: npt.NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+def _means(values: Tensor, sizes: Tensor) -> Tensor:
+    return sum_over_slices(values, sizes) / sizes[:, None]
+
+
+def _drawn(n: int, settings: AdaptingSettings) -> Rows:
+    order = np.random.default_rng([settings.seed, VALIDATION]).permutation(n)
+    return np.sort(order[: settings.validation_films])

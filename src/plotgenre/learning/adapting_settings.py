@@ -1,0 +1,100 @@
+"""How an encoder is adapted; read by the command line, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+_Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class AdaptingSettings:
+    """How an encoder is adapted to films.
+
+    Parameters
+    ----------
+    minutes
+        Time for training and its evaluations; cutting and tokenising the plots comes on top. The
+        steps that fit into it are planned from the speed measured at the start.
+    steps
+        The number of steps, whatever time they take; ``None`` plans it from ``minutes``.
+    films
+        Films of a step.
+    slices
+        Slices drawn of each film of a step, without repetition; a film may have fewer.
+    accumulation
+        Parts that a step's films are worked through in. Each part's activations are held at once,
+        so more parts need less memory and change nothing but rounding.
+    batch_tokens
+        Tokens of a forward pass at most, padding included; within a part, slices of similar
+        length go together.
+    loss_on
+        ``film``: a film's slice vectors are averaged, and the film is scored, for the film
+        carries the genres, not each slice. ``slice``: every slice is scored on its film's genres.
+    learning_rate
+        Highest step size of the encoder's upper layer.
+    head_learning_rate
+        Highest step size of the linear layer from vectors to genres.
+    layer_decay
+        A layer's step size is this much of that of the layer above it (Howard and Ruder 2018,
+        ULMFiT, section 3.2).
+    warmup
+        Share of the steps in which step sizes rise from 0.
+    schedule
+        How step sizes fall to 0 after that.
+    weight_decay
+        Of matrices, not of biases and normalisations, as AdamW reads it.
+    dropout
+        Of the encoder's own dropout layers. Above 0 it costs much time on a processor.
+    head_dropout
+        Share of the inputs of the linear layer that are zeroed.
+    frozen_layers
+        Layers that stay as they are, counted from below: 1 is the embeddings, 2 the lowest block
+        too.
+    clip
+        The gradient is shortened to this length where it is longer.
+    ema
+        Decay of an average of the weights over the steps, which is what is then evaluated and
+        written; 0 keeps none.
+    validation_films
+        Validation films scored at each evaluation, drawn once.
+    evaluate_every
+        Minutes between evaluations.
+    checkpoint_every
+        Minutes between checkpoints.
+    seed
+        Fixes the head's initial weights, the films, the slices, dropout and the validation films.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a value is out of range.
+    """
+
+    minutes: _Minutes = 60.0
+    steps: Annotated[int, Field(ge=1)] | None = None
+    films: Annotated[int, Field(ge=1)] = 32
+    slices: Annotated[int, Field(ge=1)] = 2
+    accumulation: Annotated[int, Field(ge=1)] = 1
+    batch_tokens: Annotated[int, Field(ge=1)] = 2048
+    loss_on: Literal["film", "slice"] = "film"
+    learning_rate: _Rate = 1e-4
+    head_learning_rate: _Rate = 5e-3
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    warmup: _Share = 0.06
+    schedule: Literal["linear", "cosine"] = "linear"
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    dropout: _Share = 0.0
+    head_dropout: _Share = 0.1
+    frozen_layers: Annotated[int, Field(ge=0)] = 0
+    clip: _Rate = 1.0
+    ema: _Share = 0.0
+    validation_films: Annotated[int, Field(ge=1)] = 256
+    evaluate_every: _Minutes = 10.0
+    checkpoint_every: _Minutes = 10.0
+    seed: Annotated[int, Field(ge=0)] = 0
