@@ -75,8 +75,8 @@ class TrainableEncoder:
     def pad(self) -> int:
         """The token that fills up a shorter slice."""
         tokenizer: Any = self._model.tokenizer
-        pad: Any = tokenizer.pad_token_id
-        return int(pad or 0)
+        pad: int | None = tokenizer.pad_token_id
+        return 0 if pad is None else pad
 
     def ids(self, slices: Sequence[str]) -> list[npt.NDArray[np.int32]]:
         """Token ids of each slice with prompt and special tokens."""
