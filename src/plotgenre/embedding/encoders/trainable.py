@@ -115,7 +115,7 @@ def layer_depths(model: nn.Module, name: str) -> dict[str, int]:
         If there is no such list.
     """
     config = next((m.config for m in model.modules() if hasattr(m, "config")), None)
-    layers = getattr(config, "num_hidden_layers", None)
+    layers: Any = getattr(config, "num_hidden_layers", None)
     lists = [
         path
         for path, module in model.named_modules()
