@@ -1,0 +1,119 @@
+"""An encoder adapted to films: tokens in, a folder out that any recipe may name."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from plotgenre.branches import adapting
+from plotgenre.branches.adapting import adapt_encoder, checkpoints_of, token_films
+from plotgenre.embedding.embedder import Embedder
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders.trainable import TrainableEncoder
+from plotgenre.embedding.slicing import Slicing
+from plotgenre.errors import InputError
+from plotgenre.learning.adapting_settings import AdaptingSettings
+
+SLICING = Slicing(tokens=16, overlap=4, max_slices=3)
+SETTINGS = AdaptingSettings(
+    steps=25, films=16, learning_rate=2e-3, head_learning_rate=2e-2, evaluate_every=1e-9
+)
+
+
+@pytest.fixture
+def films(film_lists):
+    plots, genres = film_lists
+    names = ("Comedy", "Horror", "Romance", "War")
+    Y = np.array([[name in own for name in names] for own in genres])
+    # Two plots in one, so that a film has several slices.
+    plots = [f"{plot}. {plot}" for plot in plots]
+    return names, (plots[:70], Y[:70]), (plots[70:], Y[70:])
+
+
+@pytest.fixture
+def adapted(films, tmp_path):
+    names, train, validation = films
+
+    def adapted(encoder, **changes):
+        settings = EncoderSettings(name=str(encoder), precision="float32")
+        parts = (settings, SLICING, replace(SETTINGS, **changes))
+        return adapt_encoder(parts, train, validation, names, tmp_path / "deep" / "encoder")
+
+    return adapted
+
+
+@pytest.mark.parametrize("encoder", ["tiny_masked", "tiny_causal"])
+def test_an_adapted_encoder_is_a_new_one(adapted, encoder, request, tmp_path, films):
+    source = request.getfixturevalue(encoder)
+    log = adapted(source)
+    losses = [one.validation.loss for one in log.evaluations]
+    assert losses[-1] < 0.9 * losses[0]
+    folder = tmp_path / "deep" / "encoder"
+    before, after = (
+        load_encoder(EncoderSettings(name=str(name), precision="float32"))
+        for name in (source, folder)
+    )
+    assert before.card.fingerprint != after.card.fingerprint
+    assert before.card.max_tokens == after.card.max_tokens
+    assert (before.encode(films[1][0][:2]) != after.encode(films[1][0][:2])).any()
+    told = json.loads((folder / "adapting.json").read_text())
+    assert told["source"]["fingerprint"] == before.card.fingerprint
+    assert told["adapting"]["films"] == 16
+    assert told["slicing"]["tokens"] == 16
+    assert told["films"] == {"train": 70, "validation": 20}
+    assert told["slices"]["train"] > 70
+    assert told["log"] == log.as_dict() | {"evaluations": list(told["log"]["evaluations"])}
+    assert {path.name for path in folder.parent.iterdir()} == {"encoder", "encoder.checkpoints"}
+    tensors = load_file(next(iter(checkpoints_of(folder).iterdir())))
+    assert tensors["head.weight"].shape == (4, 32)
+
+
+def test_a_finished_adaptation_writes_the_same_folder_again(adapted, tiny_masked, tmp_path):
+    adapted(tiny_masked)
+    path = tmp_path / "deep" / "encoder" / "model.safetensors"
+    first = path.read_bytes()
+    path.unlink()
+    adapted(tiny_masked)
+    assert path.read_bytes() == first
+
+
+def test_dropout_reaches_the_encoder(adapted, tiny_masked, tmp_path):
+    losses = set()
+    for dropout in (0.0, 0.4):
+        losses.add(adapted(tiny_masked, dropout=dropout, steps=1).evaluations[-1].train_loss)
+        shutil.rmtree(checkpoints_of(tmp_path / "deep" / "encoder"))
+    assert len(losses) == 2
+
+
+def test_tokens_are_those_of_the_slices_that_prediction_cuts(tiny_masked, films, monkeypatch):
+    monkeypatch.setattr(adapting, "_CHUNK_SLICES", 7)
+    settings = EncoderSettings(name=str(tiny_masked), precision="float32", prompt="Plot: ")
+    encoder = TrainableEncoder(settings)
+    found = token_films("train", encoder, SLICING, films[1])
+    slices = Embedder(SLICING, load_encoder(settings)).slices(films[1][0])
+    assert np.diff(found.film_offsets).tolist() == [len(own) for own in slices]
+    expected = [ids for own in slices for ids in encoder.ids(own)]
+    assert np.array_equal(found.ids, np.concatenate(expected))
+    assert max(found.lengths) <= 64
+
+
+def test_another_encoders_checkpoints_are_refused(adapted, tiny_masked, tiny_causal):
+    adapted(tiny_masked, steps=1)
+    with pytest.raises(InputError, match=r"encoder\.fingerprint was"):
+        adapted(tiny_causal, steps=1)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_other_content_is_not_overwritten(adapted, tiny_masked, tmp_path, kind):
+    place = tmp_path / "deep" / "encoder"
+    place.parent.mkdir()
+    if kind == "file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is no adapted encoder; choose another folder"):
+        adapted(tiny_masked)
