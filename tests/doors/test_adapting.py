@@ -85,7 +85,7 @@ def test_given_validation_films(room, main):
 def test_ctrl_c_then_the_same_command(room):
     command = [
         sys.executable, "-m", "plotgenre", "adapt", "films.csv", "-o", "cut", *QUICK,
-        "--set", "adapting.steps=400", "--set", "adapting.evaluate_every=0.001",
+        "--set", "adapting.steps=150", "--set", "adapting.evaluate_every=0.001",
     ]  # fmt: skip
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -93,7 +93,7 @@ def test_ctrl_c_then_the_same_command(room):
         env=environment,
     )  # fmt: skip
     for line in process.stderr:
-        if "/400" in line:
+        if "/150" in line:
             break
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=300)
