@@ -215,20 +215,9 @@ def run_adaptation(
 ) -> AdaptingLog:
     """Fine-tune the recipe's encoder on the films that `run_experiment` would train on.
 
-    Parameters
-    ----------
-    recipe
-        Its genres, split, slicing and encoder are read.
-    settings
-        How the encoder is adapted.
-    train
-        All films, if no validation is given: what the recipe splits off for test is not read.
-    folder
-        Where the encoder goes; `encoder.name` of a later recipe.
-    validation
-        Films of a given split.
-    progress
-        Called after each evaluation.
+    Of the recipe, genres, split, slicing and encoder are read; what it splits off for test where no
+    validation is given is left alone. ``folder`` becomes a later recipe's ``encoder.name``; the
+    rest is as `branches.adapting.adapt_encoder` has it.
     """
     if validation is None:
         train, validation, _ = _split(train, recipe, None)

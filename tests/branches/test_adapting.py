@@ -1,143 +1,119 @@
-"""An encoder is adapted to films, in steps that resume, and written as a folder like any other."""
+"""An encoder adapted to films: tokens in, a folder out that any recipe may name."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from safetensors.numpy import load_file
 
-from plotgenre.branches.adapting import LOG_FILE, adapt_encoder, checkpoints_of
+from plotgenre.branches import adapting
+from plotgenre.branches.adapting import adapt_encoder, checkpoints_of, token_films
+from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.errors import EncoderError, InputError
+from plotgenre.errors import InputError
 from plotgenre.learning.adapting_settings import AdaptingSettings
 
-SLICING = Slicing(way="windows", tokens=20, overlap=0)
+SLICING = Slicing(tokens=16, overlap=4, max_slices=3)
+SETTINGS = AdaptingSettings(
+    steps=25, films=16, learning_rate=2e-3, head_learning_rate=2e-2, evaluate_every=1e-9
+)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.fixture
+def films(film_lists):
+    plots, genres = film_lists
+    names = ("Comedy", "Horror", "Romance", "War")
+    Y = np.array([[name in own for name in names] for own in genres])
+    # Two plots in one, so that a film has several slices.
+    plots = [f"{plot}. {plot}" for plot in plots]
+    return names, (plots[:70], Y[:70]), (plots[70:], Y[70:])
 
 
-@pytest.fixture(scope="module")
-def sides(film_lists):
-    plots, lists = film_lists
-    genres = sorted({genre for one in lists for genre in one})
-    Y = np.array([[genre in one for genre in genres] for one in lists])
-    return (plots[:60], Y[:60]), (plots[60:], Y[60:]), genres
+@pytest.fixture
+def adapted(films, tmp_path):
+    names, train, validation = films
+
+    def adapted(encoder, **changes):
+        settings = EncoderSettings(name=str(encoder), precision="float32")
+        parts = (settings, SLICING, replace(SETTINGS, **changes))
+        return adapt_encoder(parts, train, validation, names, tmp_path / "deep" / "encoder")
+
+    return adapted
 
 
-def settings_of(**changed):
-    told = {"steps": 12, "films": 8, "learning_rate": 1e-3, "checkpoint_every": 1e-6} | changed
-    return AdaptingSettings(**told)
-
-
-def adapted(source, sides, folder, progress=None, **changed):
-    encoder = EncoderSettings(name=str(source), precision="float32")
-    train, validation, genres = sides
-    settings = encoder, SLICING, settings_of(**changed)
-    return adapt_encoder(settings, train, validation, genres, folder, progress)
-
-
-def weights(folder):
-    encoder = load_encoder(EncoderSettings(name=str(folder), precision="float32"))
-    return {name: tensor.numpy() for name, tensor in encoder.model.state_dict().items()}
-
-
-@pytest.fixture(scope="module")
-def folder(tiny_masked, sides, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("adapted") / "encoder"
-    adapted(tiny_masked, sides, folder, steps=40)
-    return folder
-
-
-def test_films_are_learned(folder):
-    told = json.loads((folder / LOG_FILE).read_text(encoding="utf-8"))
-    first, last = told["log"]["evaluations"][0], told["log"]["evaluations"][-1]
-    assert (first["step"], last["step"]) == (0, 40)
-    assert last["validation"]["loss"] < first["validation"]["loss"]
-    assert told["films"] == {"train": 60, "validation": 30}
-
-
-def test_the_folder_is_an_encoder_of_its_own(folder, tiny_masked):
-    new, old = (
-        load_encoder(EncoderSettings(name=str(path), precision="float32"))
-        for path in (folder, tiny_masked)
-    )
-    assert new.card.fingerprint != old.card.fingerprint
-    assert new.card.dimension == old.card.dimension
-    assert not np.allclose(new.encode(["a war of ghosts"]), old.encode(["a war of ghosts"]))
-
-
-def test_a_causal_encoder_learns_too(tiny_causal, sides, tmp_path):
-    log = adapted(tiny_causal, sides, tmp_path / "causal", steps=30)
+@pytest.mark.parametrize("encoder", ["tiny_masked", "tiny_causal"])
+def test_an_adapted_encoder_is_a_new_one(adapted, encoder, request, tmp_path, films):
+    source = request.getfixturevalue(encoder)
+    log = adapted(source)
     losses = [one.validation.loss for one in log.evaluations]
-    assert losses[-1] < losses[0]
+    assert losses[-1] < 0.9 * losses[0]
+    folder = tmp_path / "deep" / "encoder"
+    before, after = (
+        load_encoder(EncoderSettings(name=str(name), precision="float32"))
+        for name in (source, folder)
+    )
+    assert before.card.fingerprint != after.card.fingerprint
+    assert before.card.max_tokens == after.card.max_tokens
+    assert (before.encode(films[1][0][:2]) != after.encode(films[1][0][:2])).any()
+    told = json.loads((folder / "adapting.json").read_text())
+    assert told["source"]["fingerprint"] == before.card.fingerprint
+    assert told["adapting"]["films"] == 16
+    assert told["slicing"]["tokens"] == 16
+    assert told["films"] == {"train": 70, "validation": 20}
+    assert told["slices"]["train"] > 70
+    assert told["log"] == log.as_dict() | {"evaluations": list(told["log"]["evaluations"])}
+    assert {path.name for path in folder.parent.iterdir()} == {"encoder", "encoder.checkpoints"}
+    tensors = load_file(next(iter(checkpoints_of(folder).iterdir())))
+    assert tensors["head.weight"].shape == (4, 32)
 
 
-@pytest.mark.parametrize("changed", [{}, {"ema": 0.9, "dropout": 0.1, "loss_on": "slice"}])
-def test_a_resumed_run_ends_at_the_weights_of_one_that_ran_through(
-    tiny_masked, sides, tmp_path, changed
-):
-    adapted(tiny_masked, sides, tmp_path / "through", **changed)
-
-    def killed_at_five(evaluated):
-        if evaluated.step >= 5:
-            raise SystemExit
-
-    with pytest.raises(SystemExit):
-        adapted(
-            tiny_masked, sides, tmp_path / "broken", killed_at_five, evaluate_every=1e-6, **changed
-        )
-    assert not (tmp_path / "broken").exists()
-    assert list(checkpoints_of(tmp_path / "broken").glob("step-*.safetensors"))
-    steps = []
-    adapted(
-        tiny_masked, sides, tmp_path / "broken",
-        lambda evaluated: steps.append(evaluated.step), evaluate_every=1e-6, **changed,
-    )  # fmt: skip
-    assert 0 < steps[0] < 12
-    expected = weights(tmp_path / "through")
-    for name, found in weights(tmp_path / "broken").items():
-        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+def test_a_finished_adaptation_writes_the_same_folder_again(adapted, tiny_masked, tmp_path):
+    adapted(tiny_masked)
+    path = tmp_path / "deep" / "encoder" / "model.safetensors"
+    first = path.read_bytes()
+    path.unlink()
+    adapted(tiny_masked)
+    assert path.read_bytes() == first
 
 
-def test_frozen_layers_stay_and_the_others_move(tiny_masked, sides, tmp_path):
-    adapted(tiny_masked, sides, tmp_path / "frozen", frozen_layers=2)
-    before, after = weights(tiny_masked), weights(tmp_path / "frozen")
-    moved = {name for name in before if not np.array_equal(before[name], after[name])}
-    assert moved
-    # Embeddings and the lowest of the two blocks are frozen.
-    assert all("layer.1." in name for name in moved), moved
+def test_dropout_reaches_the_encoder(adapted, tiny_masked, tmp_path):
+    losses = set()
+    for dropout in (0.0, 0.4):
+        losses.add(adapted(tiny_masked, dropout=dropout, steps=1).evaluations[-1].train_loss)
+        shutil.rmtree(checkpoints_of(tmp_path / "deep" / "encoder"))
+    assert len(losses) == 2
 
 
-def test_accumulation_changes_nothing_but_rounding(tiny_masked, sides, tmp_path):
-    for parts in (1, 4):
-        adapted(tiny_masked, sides, tmp_path / str(parts), steps=3, accumulation=parts)
-    one, four = weights(tmp_path / "1"), weights(tmp_path / "4")
-    for name, expected in one.items():
-        np.testing.assert_allclose(four[name], expected, atol=2e-4, err_msg=name)
+def test_tokens_are_those_of_the_slices_that_prediction_cuts(tiny_masked, films, monkeypatch):
+    monkeypatch.setattr(adapting, "_CHUNK_SLICES", 7)
+    settings = EncoderSettings(name=str(tiny_masked), precision="float32", prompt="Plot: ")
+    encoder = TrainableEncoder(settings)
+    found = token_films("train", encoder, SLICING, films[1])
+    slices = Embedder(SLICING, load_encoder(settings)).slices(films[1][0])
+    assert np.diff(found.film_offsets).tolist() == [len(own) for own in slices]
+    expected = [ids for own in slices for ids in encoder.ids(own)]
+    assert np.array_equal(found.ids, np.concatenate(expected))
+    assert max(found.lengths) <= 64
 
 
-def test_checkpoints_of_other_settings_are_refused(tiny_masked, sides, tmp_path):
-    adapted(tiny_masked, sides, tmp_path / "encoder", steps=2)
-    with pytest.raises(InputError, match=r"adapting.films was 8 there and is 4 here"):
-        adapted(tiny_masked, sides, tmp_path / "encoder", steps=2, films=4)
+def test_another_encoders_checkpoints_are_refused(adapted, tiny_masked, tiny_causal):
+    adapted(tiny_masked, steps=1)
+    with pytest.raises(InputError, match=r"encoder\.fingerprint was"):
+        adapted(tiny_causal, steps=1)
 
 
-def test_other_content_is_not_replaced(tiny_masked, sides, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="is no adapted encoder"):
-        adapted(tiny_masked, sides, tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_a_static_encoder_cannot_be_adapted(tiny_static, sides, tmp_path):
-    encoder = EncoderSettings(kind="static", name=str(tiny_static))
-    train, validation, genres = sides
-    with pytest.raises(EncoderError, match="kind 'static' cannot be adapted"):
-        adapt_encoder((encoder, SLICING, settings_of()), train, validation, genres, tmp_path / "x")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_other_content_is_not_overwritten(adapted, tiny_masked, tmp_path, kind):
+    place = tmp_path / "deep" / "encoder"
+    place.parent.mkdir()
+    if kind == "file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is no adapted encoder; choose another folder"):
+        adapted(tiny_masked)

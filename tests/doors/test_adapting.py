@@ -1,54 +1,142 @@
-"""The adapt command."""
+"""The adapt command as a shell sees it."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from plotgenre.doors.adapting import divided, settings_of
-from plotgenre.doors.cli import main
-from plotgenre.errors import RecipeError
+from plotgenre.doors import adapting, cli
+from plotgenre.doors.options import assigned
+from plotgenre.learning.adapting_settings import AdaptingSettings
+
+QUICK = ["--recipe", "quick.toml", "--set", "adapting.films=8", "--set", "slicing.tokens=16"]
 
 
-def test_settings_of_both_kinds_are_told_apart():
-    assert divided(["adapting.films=4", "head.kind=linear"]) == (
-        ["adapting.films=4"],
-        ["head.kind=linear"],
-    )
-    assert settings_of({"adapting.films": 4}, 2.5).films == 4
-    assert settings_of({}, 2.5).minutes == 2.5
-    with pytest.raises(RecipeError, match="unknown setting 'flims'"):
-        settings_of({"adapting.flims": 4}, None)
+@pytest.fixture
+def room(tmp_path, film_lists, film_recipe):
+    with (tmp_path / "films.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "plot", "genres"])
+        for i, (plot, genres) in enumerate(zip(*film_lists, strict=True)):
+            writer.writerow([f"f{i}", plot, "|".join(genres)])
+    film_recipe.save(tmp_path / "quick.toml")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("mine")
+    return tmp_path
 
 
-def test_a_corpus_becomes_an_encoder_that_train_reads(
-    tiny_masked, film_lists, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    rows = [f"{plot}\t{'|'.join(genres)}" for plot, genres in zip(*film_lists, strict=True)]
-    (tmp_path / "films.tsv").write_text("\n".join(["plot\tgenres", *rows]) + "\n")
-    films = ["films.tsv", "--separator", "|"]
-    common = ["--set", "genres.minimum_films=5", "--set", "split.validation=0.25"]
+@pytest.fixture
+def main(room, monkeypatch, capsys):
+    """What ``main`` says and answers, without the seconds that a new interpreter takes."""
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["plotgenre", *arguments])
-        code = 0
+    def main(*arguments):
+        monkeypatch.chdir(room)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(room / "cache"))
+        monkeypatch.setattr(sys, "argv", ["plotgenre", *arguments])
+        status = 0
         try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        return code, capsys.readouterr()
+            cli.main()
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
 
-    code, said = run(
-        "adapt", *films, "-o", "encoder", "--set", "adapting.steps=3", *common,
-        "--set", f"encoder.name={tiny_masked}",
+    return main
+
+
+def test_adapt_then_train_on_the_encoder(room, main):
+    status, out, err = main(
+        "adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=3", "--minutes", "2"
+    )
+    assert status == 0, err
+    assert out.splitlines()[0] == "encoder after 3 steps: new"
+    lines = err.splitlines()
+    assert lines[0].startswith("step 0  ")
+    assert lines[-1].startswith("step 3/3  ")
+    assert "tokens/s" in lines[-1]
+    told = json.loads((room / "new" / "adapting.json").read_text())
+    assert (told["adapting"]["films"], told["adapting"]["minutes"]) == (8, 2.0)
+    assert told["slicing"]["tokens"] == 16
+    # The recipe's share is split off for validation, and its rare genre left out.
+    assert told["films"]["validation"] == pytest.approx(90 / 4, abs=2)
+    assert told["genres"] == ["Comedy", "Horror", "Romance", "War"]
+    status, _, err = main(
+        "train", "films.csv", "-o", "out", "--recipe", "quick.toml",
+        "--set", "encoder.name=new", "--set", "training.max_epochs=2",
     )  # fmt: skip
-    assert code == 0, said.err
-    assert "encoder after 3 steps: encoder" in said.out
-    assert "step 3/3" in said.err
-    code, said = run(
-        "train", *films, "-o", "run", *common, "--set", "encoder.name=encoder",
-        "--set", "training.max_epochs=1", "--store", "store",
+    assert status == 0, err
+    config = json.loads((room / "out" / "model" / "config.json").read_text())
+    assert config["encoder"]["fingerprint"] != told["source"]["fingerprint"]
+
+
+def test_given_validation_films(room, main):
+    status, _, err = main(
+        "adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=1",
+        "--validation", "films.csv",
     )  # fmt: skip
-    assert code == 0, said.err
-    assert (tmp_path / "run" / "model" / "config.json").is_file()
-    code, said = run("adapt", *films, "-o", "run", *common)
-    assert code != 0
-    assert "run exists and is no adapted encoder; choose another folder" in said.err
+    assert status == 0, err
+    told = json.loads((room / "new" / "adapting.json").read_text())
+    assert told["films"] == {"train": 90, "validation": 90}
+
+
+def test_ctrl_c_then_the_same_command(room):
+    command = [
+        sys.executable, "-m", "plotgenre", "adapt", "films.csv", "-o", "cut", *QUICK,
+        "--set", "adapting.steps=150", "--set", "adapting.evaluate_every=0.001",
+    ]  # fmt: skip
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, cwd=room, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env=environment,
+    )  # fmt: skip
+    for line in process.stderr:
+        if "/150" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=300)
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    ending = "plotgenre: interrupted; the same command goes on where it stopped"
+    assert rest.splitlines()[-1] == ending
+    assert not (room / "cut").exists()
+    (saved,) = (room / "cut.checkpoints").iterdir()
+    again = subprocess.run(
+        command, cwd=room, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+    assert again.returncode == 0, again.stderr
+    first = int(again.stderr.splitlines()[0].split()[1].partition("/")[0])
+    assert first > int(saved.stem.removeprefix("step-")) > 0
+    assert (room / "cut" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("-o new --set adapting.colour=red", "adapting: unknown setting 'colour'"),
+        ("-o new --set adapting.films=0", "adapting: films: "),
+        ("-o new --minutes 0", "adapting: minutes: "),
+        ("-o new --set adapting.schedule", "expected PART.NAME=VALUE"),
+        ("-o new --set head.colour=red", "unknown setting 'head.colour'"),
+        ("-o new --validation nothing.csv", "there is no file or folder nothing.csv"),
+        ("-o taken", "taken exists and is no adapted encoder"),
+        ("-o new --set encoder.kind=onnx", "kind 'onnx' cannot be adapted"),
+        ("-o new --set encoder.name=taken", "cannot load the encoder"),
+        ("", "Missing option"),
+    ],
+)
+def test_errors_are_one_sentence(main, arguments, sentence):
+    status, out, err = main("adapt", "films.csv", "--recipe", "quick.toml", *arguments.split())
+    assert (status, out) == (2, ""), err
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("plotgenre: ")
+    assert sentence in err
+
+
+def test_settings_of_two_kinds():
+    ours, others = adapting.divided(["adapting.films=4", "head.kind=linear", " adapting.clip = 2"])
+    assert others == ["head.kind=linear"]
+    expected = AdaptingSettings(films=4, clip=2.0, minutes=3.0)
+    assert adapting.settings_of(assigned(ours), 3.0) == expected

@@ -98,14 +98,14 @@ class AdaptationRun:
         self.average = [p.detach().clone() for p in self._learned()] if settings.ema else []
 
     def measure(self, seconds: float) -> float:
-        """Seconds of a step, from steps at rate 0 that change no weight; at least two of them."""
+        """Seconds of a step, from steps at rate 0, which change no weight."""
         begun = time.perf_counter()
         taken: list[float] = []
-        while len(taken) < 3 or time.perf_counter() - begun < seconds:
+        while not taken or time.perf_counter() - begun < seconds:
             taken.append(self._step(len(taken), 0.0).seconds)
         self.optimizer = self._fresh_optimizer()
         # The first one also pays for memory and for choosing kernels.
-        return float(np.mean(taken[1:]))
+        return float(np.mean(taken[1:] or taken))
 
     def step(self, step: int, steps: int) -> Stepped:
         """Step number ``step`` of ``steps``, counted from 0.
@@ -209,7 +209,7 @@ class AdaptationRun:
                 first = int(sizes[: part[0]].sum())
                 own = slices[first : first + int(sizes[part].sum())]
                 summed, wasted = self._summed_loss(films[part], own, sizes[part])
-                # Of Adam's step the scale takes nothing away; that of `clip` is one film's.
+                # A sum over genres: Adam's steps are the same at any scale, but `clip` has one.
                 (summed / scored).backward()  # type: ignore[no-untyped-call]
                 loss, padded = loss + summed.item(), padded + wasted
         nn.utils.clip_grad_norm_(self._learned(), self.settings.clip)

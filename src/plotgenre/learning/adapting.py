@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -132,8 +133,7 @@ class _Adaptation:
         if steps is None:
             measured = min(_MEASURED_SHARE * budget, _MEASURED_SECONDS)
             one_step = self.run.measure(measured)
-            # One at the end, and one each time that its minutes are over before.
-            evaluations = 1 + int(self.settings.minutes / self.settings.evaluate_every)
+            evaluations = math.ceil(self.settings.minutes / self.settings.evaluate_every)
             left = budget - (time.perf_counter() - begun) - evaluations * one_evaluation
             steps = max(int(left / one_step), 1)
         self.log = replace(self.log, steps=steps, seconds=time.perf_counter() - begun)

@@ -39,7 +39,8 @@ class Evaluated:
     seconds
         Of training and evaluations up to then, interruptions left out.
     train_loss
-        Mean over films and genres of the steps since the last evaluation; ``None`` before any.
+        Mean over films and genres of the steps since the last evaluation or resumption;
+        ``None`` before any.
     tokens_per_second
         Tokens trained on since then, without padding, by the time that their steps took.
     padding

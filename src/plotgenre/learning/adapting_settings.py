@@ -57,7 +57,7 @@ class AdaptingSettings:
         Layers that stay as they are, counted from below: 1 is the embeddings, 2 the lowest block
         too.
     clip
-        The gradient is shortened to this length where it is longer.
+        The gradient of the loss, summed over genres, is shortened to this length where longer.
     ema
         Decay of an average of the weights over the steps, which is what is then evaluated and
         written; 0 keeps none.
@@ -81,7 +81,7 @@ class AdaptingSettings:
     films: Annotated[int, Field(ge=1)] = 32
     slices: Annotated[int, Field(ge=1)] = 2
     accumulation: Annotated[int, Field(ge=1)] = 1
-    batch_tokens: Annotated[int, Field(ge=1)] = 2048
+    batch_tokens: Annotated[int, Field(ge=1)] = 1024
     loss_on: Literal["film", "slice"] = "film"
     learning_rate: _Rate = 1e-4
     head_learning_rate: _Rate = 5e-3

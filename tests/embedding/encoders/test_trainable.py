@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders.trainable import TrainableEncoder, layer_depths
+from plotgenre.errors import EncoderError
+
+
+def padded(encoder: TrainableEncoder, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    ids = encoder.ids(texts)
+    longest = max(map(len, ids))
+    rows = [np.pad(one, (0, longest - len(one)), constant_values=encoder.pad) for one in ids]
+    mask = [np.arange(longest) < len(one) for one in ids]
+    return torch.from_numpy(np.stack(rows)).long(), torch.from_numpy(np.stack(mask)).long()
+
+
+def test_vectors_are_those_of_prediction(tiny: Path, sentences: list[str]) -> None:
+    settings = EncoderSettings(name=str(tiny), precision="float32", prompt="The plot: ")
+    encoder = TrainableEncoder(settings)
+    encoder.module.eval()
+    with torch.no_grad():
+        found = encoder.vectors(*padded(encoder, sentences))
+    np.testing.assert_allclose(found, load_encoder(settings).encode(sentences), atol=1e-5)
+    assert encoder.dimension == found.shape[1]
+
+
+def test_bfloat16_gives_vectors_and_gradients_in_float32(tiny: Path, sentences: list[str]) -> None:
+    encoder = TrainableEncoder(EncoderSettings(name=str(tiny), precision="bfloat16"))
+    assert encoder.card.precision == "bfloat16"
+    vectors = encoder.vectors(*padded(encoder, sentences))
+    vectors.square().sum().backward()
+    assert vectors.dtype == torch.float32
+    parameters = [p for p in encoder.module.parameters() if p.grad is not None]
+    assert {p.dtype for p in encoder.module.parameters()} == {torch.float32}
+    assert all(bool(torch.isfinite(p.grad).all()) for p in parameters)
+    exact = load_encoder(EncoderSettings(name=str(tiny), precision="float32")).encode(sentences)
+    ours = vectors.detach().numpy()
+    assert (ours != exact).any()
+    cosine = (ours * exact).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosine.min() > 0.99
+
+
+def test_dropout_is_set_for_training_alone(tiny: Path, sentences: list[str]) -> None:
+    for dropout in (0.0, 0.5):
+        settings = EncoderSettings(name=str(tiny), precision="float32")
+        encoder = TrainableEncoder(settings, dropout)
+        batch = padded(encoder, sentences)
+        encoder.module.train()
+        with torch.no_grad():
+            one, other = encoder.vectors(*batch), encoder.vectors(*batch)
+        assert torch.equal(one, other) == (dropout == 0)
+
+
+def test_the_saved_folder_is_an_encoder(tiny: Path, sentences: list[str], tmp_path: Path) -> None:
+    settings = EncoderSettings(name=str(tiny), precision="float32", pooling="max")
+    encoder = TrainableEncoder(settings)
+    encoder.vectors(*padded(encoder, sentences))
+    with torch.no_grad():
+        for parameter in encoder.module.parameters():
+            parameter.mul_(1.01)
+    encoder.save(tmp_path / "saved")
+    loaded = load_encoder(EncoderSettings(name=str(tmp_path / "saved"), precision="float32"))
+    with torch.no_grad():
+        ours = encoder.vectors(*padded(encoder, sentences))
+    np.testing.assert_allclose(loaded.encode(sentences), ours, atol=1e-5)
+    assert loaded.card.pooling == "max"
+    assert loaded.card.fingerprint != encoder.card.fingerprint
+
+
+def test_layers_count_from_the_embeddings(tiny: Path) -> None:
+    encoder = TrainableEncoder(EncoderSettings(name=str(tiny)))
+    depths = dict(encoder.depths)
+    assert depths.keys() == {name for name, _ in encoder.module.named_parameters()}
+    embeddings = {d for name, d in depths.items() if "embeddings" in name or ".wte" in name}
+    assert embeddings == {0}
+    for block in (0, 1):
+        own = {
+            d for name, d in depths.items() if f"layer.{block}." in name or f"h.{block}." in name
+        }
+        assert own == {block + 1}
+    after = {d for name, d in depths.items() if "pooler" in name or "ln_f" in name}
+    assert after <= {2}
+
+
+def test_a_model_without_blocks_is_refused() -> None:
+    with pytest.raises(EncoderError, match="'bare' has no list of None blocks"):
+        layer_depths(torch.nn.Linear(2, 2), "bare")
+
+
+def test_other_kinds_are_refused(tiny_static: Path) -> None:
+    with pytest.raises(EncoderError, match="kind 'static' cannot be adapted"):
+        TrainableEncoder(EncoderSettings(kind="static", name=str(tiny_static)))
