@@ -19,6 +19,7 @@ from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import RecipeError
 from plotgenre.learning.heads import HeadSettings
+from plotgenre.learning.sampling import SamplingSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
 
@@ -39,6 +40,8 @@ class Recipe:
         How plots longer than the encoder reads are cut.
     encoder
         What turns slices into vectors.
+    sampling
+        How train films are resampled against imbalance.
     head
         What turns a film's vectors into logits, and how its slices are used.
     training
@@ -51,6 +54,7 @@ class Recipe:
     split: SplitSettings = field(default_factory=SplitSettings)
     slicing: Slicing = field(default_factory=Slicing)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
