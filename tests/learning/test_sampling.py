@@ -83,7 +83,7 @@ def test_ml_ros_counts_what_else_a_clone_carries():
     assert genres_of(grown, "abc")[12:] == ["abc", "abc"]
 
 
-@pytest.mark.parametrize(("share", "clones"), [(0.05, 1), (0.14, 2), (0.16, 3), (1.0, 4)])
+@pytest.mark.parametrize(("share", "clones"), [(0.06, 1), (0.12, 2), (0.17, 3), (1.0, 4)])
 def test_ml_ros_clones_a_share_of_films_genre_by_genre(share, clones):
     # a of 16 films, b and c of 1: IRLbl 1, 16, 16, MeanIR 11; 16 / 2 = 8 is below.
     films = films_of(range(18), [*["a"] * 16, "b", "c"], "abc")

@@ -222,7 +222,8 @@ def _ml_tomek(
     differ = adjusted_hamming(films.Y[first], films.Y[nearest[first]]) > settings.distance_threshold
     links = np.stack([first[differ], nearest[first[differ]]], axis=1)
     if settings.removes == "majority":
-        rare = films.Y[:, minority_genres(films.Y)].any(axis=1)[links]
+        has_rare = np.asarray((films.Y & minority_genres(films.Y)).any(axis=1))
+        rare = has_rare[links]
         removed = links[~rare & rare.any(axis=1, keepdims=True)]
     else:
         removed = links.ravel()
