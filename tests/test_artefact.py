@@ -57,6 +57,13 @@ def change_head(model: Path, edit: Callable[[dict], object]) -> None:
 # -------------------------------------------------------------- round trip
 
 
+def test_a_folder_from_before_sampling_loads(fitted, model):
+    change(model, lambda config: config["recipe"].pop("sampling"))
+    loaded = GenreClassifier.load(model)
+    assert loaded.recipe_ == fitted.recipe_
+    np.testing.assert_array_equal(loaded.predict_proba(PLOTS), fitted.predict_proba(PLOTS))
+
+
 def test_round_trip(fitted, saved_model):
     loaded = GenreClassifier.load(saved_model)
     np.testing.assert_array_equal(loaded.predict_proba(PLOTS), fitted.predict_proba(PLOTS))

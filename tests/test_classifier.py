@@ -76,6 +76,33 @@ def test_rare_genres_are_left_out_but_remembered(fitted):
     assert set(fitted.train_films_) == {*GENRES, "Opera"}
 
 
+@pytest.mark.parametrize("method", ["ml_ros", "ml_smote", "ml_tomek", "remedial"])
+def test_sampling_changes_the_model_and_nothing_that_is_held_out(
+    method, film_lists, film_recipe, tmp_path
+):
+    plots, genres = film_lists
+    # War becomes rare and mostly stands beside Comedy, so that each method has something to do.
+    genres = [
+        [name for name in names if name != "War" or i < 40] + (["War", "Comedy"] if i < 12 else [])
+        for i, names in enumerate(genres)
+    ]
+    recipe = film_recipe.with_settings({"training.max_epochs": 10})
+    plain = GenreClassifier(recipe).fit(plots, genres)
+    sampled = recipe.with_settings(
+        {"sampling.method": method, "sampling.share": 0.5, "sampling.distance_threshold": 0.1}
+    )
+    model = GenreClassifier(sampled).fit(plots, genres)
+    again = GenreClassifier(sampled).fit(plots, genres)
+    P = model.predict_proba(plots)
+    assert not np.array_equal(P, plain.predict_proba(plots))
+    np.testing.assert_array_equal(P, again.predict_proba(plots))
+    assert model.train_films_ == plain.train_films_
+    model.save(tmp_path / "model")
+    loaded = GenreClassifier.load(tmp_path / "model")
+    assert loaded.recipe_.sampling == sampled.sampling
+    np.testing.assert_array_equal(loaded.predict_proba(plots), P)
+
+
 def test_merges(film_lists, film_recipe):
     plots, genres = film_lists
     renamed = [

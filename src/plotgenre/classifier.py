@@ -32,6 +32,7 @@ from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.calibration import Calibration, fit_calibration, sigmoid
 from plotgenre.learning.heads import Head
 from plotgenre.learning.history import History
+from plotgenre.learning.settings import LearningSettings
 from plotgenre.learning.thresholds import decide, tune_thresholds
 from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 from plotgenre.version import __version__
@@ -133,7 +134,7 @@ class GenreClassifier:
             self._embedder(recipe.encoder, recipe),
             (train.plots, train.Y),
             (held_out.plots, held_out.Y),
-            (recipe.head, recipe.training),
+            LearningSettings(recipe.head, recipe.training, recipe.sampling),
             checkpoints=checkpoints,
             progress=progress,
         )

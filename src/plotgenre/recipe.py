@@ -20,6 +20,7 @@ from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import RecipeError
 from plotgenre.learning.calibration import CalibrationSettings
 from plotgenre.learning.heads import HeadSettings
+from plotgenre.learning.sampling import SamplingSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
 
@@ -42,6 +43,8 @@ class Recipe:
         How plots longer than the encoder reads are cut.
     encoder
         What turns slices into vectors.
+    sampling
+        How train films are resampled against imbalance.
     head
         What turns a film's vectors into logits, and how its slices are used.
     training
@@ -56,6 +59,7 @@ class Recipe:
     split: SplitSettings = field(default_factory=SplitSettings)
     slicing: Slicing = field(default_factory=Slicing)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)

@@ -9,7 +9,7 @@ from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.learning.heads import Head, HeadSettings
-from plotgenre.learning.settings import TrainingSettings
+from plotgenre.learning.settings import LearningSettings, TrainingSettings
 
 PLOTS = ["ghost house cellar", "soldier ruins war. " * 30, "love bride", "taxi strangers share"]
 
@@ -66,7 +66,7 @@ def test_fit_keeps_train_and_validation_apart(embedder):
         embedder,
         (PLOTS, Y),
         (PLOTS[:1], Y[:1]),
-        (HeadSettings(kind="linear"), training),
+        LearningSettings(HeadSettings(kind="linear"), training),
         progress=Progress(epoch=epochs.append),
     )
     assert branch.logits(PLOTS).shape == (4, 2)
@@ -78,7 +78,8 @@ def test_fit_keeps_train_and_validation_apart(embedder):
 
 def test_fit_resumes(embedder, tmp_path):
     Y = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
-    settings = (HeadSettings(kind="linear"), TrainingSettings(max_epochs=3, patience=3))
+    training = TrainingSettings(max_epochs=3, patience=3)
+    settings = LearningSettings(HeadSettings(kind="linear"), training)
     first, _ = fit_semantic(embedder, (PLOTS, Y), (PLOTS, Y), settings, checkpoints=tmp_path)
     heard = []
     again, _ = fit_semantic(

@@ -10,7 +10,9 @@ from sklearn.metrics import average_precision_score, log_loss
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import InputError, RecipeError
 from plotgenre.learning.heads import HeadSettings
-from plotgenre.learning.training import TrainingSettings, fit_head
+from plotgenre.learning.labelled import LabelledBags
+from plotgenre.learning.sampling import SamplingSettings, resample
+from plotgenre.learning.training import LearningSettings, TrainingSettings, fit_head
 
 QUICK = TrainingSettings(max_epochs=6, batch_size=16, learning_rate=0.01, patience=6)
 HEADS = [
@@ -52,7 +54,9 @@ def test_attention_and_max_find_the_one_slice_that_shows_a_genre(needles):
     train, validation, test = needles(1500, 1), needles(300, 2), needles(500, 3)
     training = TrainingSettings(max_epochs=15, learning_rate=0.01, patience=15)
     scores = {
-        name: macro_average_precision(fit_head(*train, validation, head, training), test)
+        name: macro_average_precision(
+            fit_head(*train, validation, LearningSettings(head, training)), test
+        )
         for name, head in {
             "pooled": HeadSettings(kind="mlp", pooling="mean"),
             "max": HeadSettings(kind="mlp", combine="max"),
@@ -68,21 +72,21 @@ def test_attention_and_max_find_the_one_slice_that_shows_a_genre(needles):
 @kinds
 def test_the_same_seed_gives_the_same_head_and_another_seed_another(head, needles):
     train, validation = needles(100, 1), needles(50, 2)
-    first = fit_head(*train, validation, head, QUICK)
+    first = fit_head(*train, validation, LearningSettings(head, QUICK))
     torch.manual_seed(99)
     np.random.seed(99)
-    again = fit_head(*train, validation, head, QUICK)
+    again = fit_head(*train, validation, LearningSettings(head, QUICK))
     assert same(first, again)
     assert curve(first) == curve(again)
     other = TrainingSettings(max_epochs=6, batch_size=16, learning_rate=0.01, seed=1)
-    assert not same(first, fit_head(*train, validation, head, other))
+    assert not same(first, fit_head(*train, validation, LearningSettings(head, other)))
 
 
 def test_global_generators_are_left_as_they_were(needles):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    fit_head(*needles(50, 1), needles(20, 2), HeadSettings(), QUICK)
+    fit_head(*needles(50, 1), needles(20, 2), LearningSettings(HeadSettings(), QUICK))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -93,7 +97,7 @@ def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needle
     settings = {"max_epochs": 6, "batch_size": 16, "learning_rate": 0.01}
     settings |= {"optimizer": "adamw", "learning_rate_schedule": "cosine", "weight_decay": 0.1}
     settings = TrainingSettings(**settings, checkpoint_every=checkpoint_every)
-    whole = fit_head(*train, validation, head, settings)
+    whole = fit_head(*train, validation, LearningSettings(head, settings))
     seen = []
 
     def kill_twice(scores):
@@ -103,7 +107,11 @@ def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needle
 
     def run():
         return fit_head(
-            *train, validation, head, settings, checkpoints=tmp_path, progress=kill_twice
+            *train,
+            validation,
+            LearningSettings(head, settings),
+            checkpoints=tmp_path,
+            progress=kill_twice,
         )
 
     for _ in range(2):
@@ -119,7 +127,7 @@ def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needle
 
 
 def test_a_damaged_checkpoint_costs_epochs_but_not_the_result(needles, tmp_path):
-    films = (*needles(100, 1), needles(50, 2), HEADS[0], QUICK)
+    films = (*needles(100, 1), needles(50, 2), LearningSettings(HEADS[0], QUICK))
     whole = fit_head(*films, checkpoints=tmp_path)
     newest = tmp_path / "epoch-000006.safetensors"
     newest.write_bytes(newest.read_bytes()[:-9])
@@ -132,24 +140,28 @@ def test_a_damaged_checkpoint_costs_epochs_but_not_the_result(needles, tmp_path)
 
 def test_checkpoints_of_other_settings_or_data_are_refused(needles, tmp_path):
     train, validation = needles(60, 1), needles(20, 2)
-    fit_head(*train, validation, HEADS[0], QUICK, checkpoints=tmp_path)
+    fit_head(*train, validation, LearningSettings(HEADS[0], QUICK), checkpoints=tmp_path)
     with pytest.raises(InputError, match=r"head\.combine was 'noisy_or' there and is 'max' here"):
         fit_head(
             *train,
             validation,
-            HeadSettings(kind="linear", combine="max"),
-            QUICK,
+            LearningSettings(HeadSettings(kind="linear", combine="max"), QUICK),
             checkpoints=tmp_path,
         )
+    sampled = LearningSettings(HEADS[0], QUICK, SamplingSettings(method="ml_ros"))
+    with pytest.raises(InputError, match=r"\(sampling\.method was 'none' there and is 'ml_ros' h"):
+        fit_head(*train, validation, sampled, checkpoints=tmp_path)
     with pytest.raises(InputError, match=r"\(train\.digest was"):
-        fit_head(*needles(60, 3), validation, HEADS[0], QUICK, checkpoints=tmp_path)
+        fit_head(
+            *needles(60, 3), validation, LearningSettings(HEADS[0], QUICK), checkpoints=tmp_path
+        )
 
 
 @pytest.mark.parametrize("monitor", ["validation_loss", "macro_average_precision"])
 def test_overfitting_stops_early_at_the_best_epoch(monitor, needles):
     train, validation = needles(40, 1), needles(300, 2)
     training = TrainingSettings(max_epochs=200, learning_rate=0.01, patience=4, monitor=monitor)
-    fitted = fit_head(*train, validation, HeadSettings(), training)
+    fitted = fit_head(*train, validation, LearningSettings(HeadSettings(), training))
     epochs, best = fitted.history.epochs, fitted.history.best_epoch
     assert len(epochs) == best + 4 < 200
     assert epochs[-1].train_loss < epochs[0].train_loss
@@ -168,11 +180,40 @@ def test_overfitting_stops_early_at_the_best_epoch(monitor, needles):
 def test_an_untrained_head_predicts_each_genres_share(needles):
     bags, Y = needles(400, 1)
     slow = TrainingSettings(learning_rate=1e-12, max_epochs=1)
-    fitted = fit_head(bags, Y, needles(20, 2), HeadSettings(kind="linear"), slow)
+    fitted = fit_head(bags, Y, needles(20, 2), LearningSettings(HeadSettings(kind="linear"), slow))
     shares = Y.mean(axis=0)
     np.testing.assert_allclose(
         fitted.head.tensors["output.bias"], np.log(shares / (1 - shares)), rtol=1e-4
     )
+
+
+def test_train_is_resampled_as_the_head_sees_it_and_validation_is_not(needles):
+    (bags, Y), (held_out, held_out_Y) = needles(200, 1), needles(300, 2)
+    # The first genre becomes rare in both, so that resampling has something to do in either.
+    Y[20:, 0] = held_out_Y[30:, 0] = False
+    training = TrainingSettings(max_epochs=1, batch_size=16, learning_rate=0.01, seed=3)
+    head = HeadSettings(kind="linear", pooling="max")
+    sampling = SamplingSettings(method="ml_smote")
+    got = fit_head(bags, Y, (held_out, held_out_Y), LearningSettings(head, training, sampling))
+    seen = resample(LabelledBags(bags.pooled("max"), Y), sampling, seed=3)
+    by_hand = (seen.bags, seen.Y, (held_out, held_out_Y), LearningSettings(head, training))
+    assert len(seen) > 200
+    assert same(got, fit_head(*by_hand))
+    assert not same(got, fit_head(bags, Y, (held_out, held_out_Y), by_hand[3]))
+    logits = got.head.logits(held_out).astype(np.float64)
+    precision = got.history.epochs[0].macro_average_precision
+    assert average_precision_score(held_out_Y, logits) == pytest.approx(precision, rel=1e-4)
+
+
+def test_batch_norm_is_refused_where_resampling_leaves_one_film(needles):
+    bags = Bags.of_pooled(np.arange(3, dtype=np.float32)[:, None].repeat(16, 1))
+    settings = LearningSettings(
+        HeadSettings(batch_norm=True),
+        QUICK,
+        SamplingSettings(method="ml_tomek", removes="both"),
+    )
+    with pytest.raises(RecipeError, match="batches of at least two films"):
+        fit_head(bags, np.eye(3, 4), needles(20, 2), settings)
 
 
 def test_genres_without_any_film_are_allowed(needles):
@@ -183,8 +224,7 @@ def test_genres_without_any_film_are_allowed(needles):
         bags,
         np.hstack([Y, empty]),
         (held_out, np.hstack([held_out_Y, empty[:30]])),
-        HeadSettings(),
-        TrainingSettings(max_epochs=2, loss="weighted_bce"),
+        LearningSettings(HeadSettings(), TrainingSettings(max_epochs=2, loss="weighted_bce")),
     )
     fitted.head.check()
     assert fitted.head.n_genres == 5
@@ -194,20 +234,20 @@ def test_genres_without_any_film_are_allowed(needles):
 def test_a_last_batch_of_one_film_does_not_break_batch_norm(needles):
     films, validation = needles(33, 1), needles(20, 2)
     head = HeadSettings(batch_norm=True, pooling="mean")
-    fit_head(*films, validation, head, QUICK).head.check()
+    fit_head(*films, validation, LearningSettings(head, QUICK)).head.check()
     with pytest.raises(RecipeError, match="batches of at least two films"):
-        fit_head(*films, validation, head, TrainingSettings(batch_size=1))
+        fit_head(*films, validation, LearningSettings(head, TrainingSettings(batch_size=1)))
 
 
 def test_a_single_film_can_be_learned(needles):
     film = needles(1, 1)
-    fit_head(*film, needles(20, 2), HeadSettings(), QUICK).head.check()
+    fit_head(*film, needles(20, 2), LearningSettings(HeadSettings(), QUICK)).head.check()
 
 
 def test_read_only_vectors_are_no_trouble(needles, recwarn):
     (bags, Y), validation = needles(40, 1), needles(20, 2)
     bags.vectors.flags.writeable = validation[0].vectors.flags.writeable = False
-    fit_head(bags, Y, validation, HEADS[2], QUICK)
+    fit_head(bags, Y, validation, LearningSettings(HEADS[2], QUICK))
     assert not recwarn.list
 
 
@@ -228,19 +268,19 @@ def test_read_only_vectors_are_no_trouble(needles, recwarn):
 )
 def test_films_that_do_not_fit_together_are_refused(change, sentence, needles):
     with pytest.raises(InputError, match=sentence):
-        fit_head(*change(*needles(30, 1)), needles(20, 2), HeadSettings(), QUICK)
+        fit_head(*change(*needles(30, 1)), needles(20, 2), LearningSettings(HeadSettings(), QUICK))
 
 
 def test_validation_without_any_genre_is_refused(needles):
     bags, Y = needles(20, 2)
     with pytest.raises(InputError, match="no validation film has any genre"):
-        fit_head(*needles(30, 1), (bags, np.zeros_like(Y)), HeadSettings(), QUICK)
+        fit_head(*needles(30, 1), (bags, np.zeros_like(Y)), LearningSettings(HeadSettings(), QUICK))
 
 
 def test_a_training_that_diverges_says_so(needles):
     wild = TrainingSettings(learning_rate=1e30, max_epochs=9)
     with pytest.raises(RecipeError, match=r"diverged in epoch \d .* learning_rate 1e\+30"):
-        fit_head(*needles(300, 1), needles(20, 2), HeadSettings(), wild)
+        fit_head(*needles(300, 1), needles(20, 2), LearningSettings(HeadSettings(), wild))
 
 
 @pytest.mark.parametrize(
@@ -259,10 +299,10 @@ import sys; sys.modules[{missing!r}] = None
 import numpy as np
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import MissingExtraError
-from plotgenre.learning.training import HeadSettings, TrainingSettings, fit_head
+from plotgenre.learning.training import LearningSettings, fit_head
 films = Bags.of_pooled(np.eye(3, dtype=np.float32)), np.eye(3)
 try:
-    fit_head(*films, films, HeadSettings(), TrainingSettings())
+    fit_head(*films, films, LearningSettings())
 except MissingExtraError as error:
     assert "plotgenre[train]" in str(error), error
 else:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.embedding.embedder import Embedder, ProgressListener
-from plotgenre.learning.heads import Head, HeadSettings
+from plotgenre.learning.heads import Head
 from plotgenre.learning.history import EpochScores, History
-from plotgenre.learning.settings import TrainingSettings
+from plotgenre.learning.settings import LearningSettings
 
 Logits = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.bool_]
@@ -63,7 +63,7 @@ def fit_semantic(
     embedder: Embedder,
     train: Labelled,
     validation: Labelled,
-    settings: tuple[HeadSettings, TrainingSettings],
+    settings: LearningSettings,
     *,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
@@ -77,7 +77,7 @@ def fit_semantic(
     train, validation
         Plots (n) and targets (n, g).
     settings
-        The head's and the training's.
+        The head's, the training's and the sampling's; only train is resampled.
     checkpoints
         Folder of checkpoints that an interrupted training resumes from.
     progress
@@ -92,7 +92,7 @@ def fit_semantic(
         bags.take(rows[: len(train[0])]),
         train[1],
         (bags.take(rows[len(train[0]) :]), validation[1]),
-        *settings,
+        settings,
         checkpoints=checkpoints,
         progress=progress.epoch,
     )

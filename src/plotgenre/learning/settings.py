@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
+
+from plotgenre.learning.heads import HeadSettings
+from plotgenre.learning.sampling import SamplingSettings
 
 Monitor = Literal["validation_loss", "macro_average_precision"]
 LossName = Literal[
@@ -64,7 +68,7 @@ class TrainingSettings:
     checkpoint_every
         Epochs between checkpoints, where a folder for them is given.
     seed
-        Fixes initial weights, shuffling and dropout.
+        Fixes resampling, initial weights, shuffling and dropout.
 
     Raises
     ------
@@ -94,3 +98,22 @@ class TrainingSettings:
     logit_adjustment_tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSettings:
+    """All that turns train films into a fitted head.
+
+    Parameters
+    ----------
+    head
+        Which head.
+    training
+        How it is trained.
+    sampling
+        How the train films are resampled before.
+    """
+
+    head: HeadSettings = field(default_factory=HeadSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)

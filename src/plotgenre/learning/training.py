@@ -13,12 +13,20 @@ import numpy.typing as npt
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import InputError, MissingExtraError, RecipeError
 from plotgenre.learning.checkpoints import CheckpointFolder
-from plotgenre.learning.heads import Head, HeadSettings, pool
+from plotgenre.learning.heads import Head, pool
 from plotgenre.learning.history import EpochScores, History
 from plotgenre.learning.labelled import LabelledBags
-from plotgenre.learning.settings import TrainingSettings
+from plotgenre.learning.sampling import resample
+from plotgenre.learning.settings import LearningSettings, TrainingSettings
 
-__all__ = ["EpochScores", "FittedHead", "History", "TrainingSettings", "fit_head"]
+__all__ = [
+    "EpochScores",
+    "FittedHead",
+    "History",
+    "LearningSettings",
+    "TrainingSettings",
+    "fit_head",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,7 @@ def fit_head(
     bags: Bags,
     Y: npt.NDArray[np.generic],
     validation: tuple[Bags, npt.NDArray[np.generic]],
-    head: HeadSettings,
-    training: TrainingSettings,
+    settings: LearningSettings,
     *,
     checkpoints: Path | None = None,
     progress: Callable[[EpochScores], None] | None = None,
@@ -50,8 +57,9 @@ def fit_head(
         Train films and their targets of shape (n, g), 0 or 1. A genre without a film is allowed.
     validation
         Bags and targets of the films that early stopping watches.
-    head, training
-        Which head, and how it is trained.
+    settings
+        Which head, how it is trained, and how the train films are resampled before. They are
+        resampled as the head sees them: pooled first, where it pools.
     checkpoints
         Folder that this run saves to and resumes from; None saves nothing.
     progress
@@ -68,21 +76,23 @@ def fit_head(
         If bags and targets do not fit together, hold NaN, or validation has no positive target;
         or if ``checkpoints`` holds those of another run.
     RecipeError
-        If ``batch_norm`` meets batches of one film, or training diverges.
+        If ``batch_norm`` meets batches of one film, training diverges, or resampling leaves none.
     MissingExtraError
         If torch or scikit-learn is not installed.
     """
     train, held_out = _checked(bags, Y, validation)
-    if head.batch_norm and min(training.batch_size, len(train)) < 2:
-        raise RecipeError("batch_norm needs batches of at least two films")
+    head, training = settings.head, settings.training
     folder = None
     if checkpoints is not None:
-        identity = _identity(train, held_out, head, training)
-        folder = CheckpointFolder(checkpoints, identity, History)
+        folder = CheckpointFolder(checkpoints, _identity(train, held_out, settings), History)
+    pooled = LabelledBags(pool(train.bags, head), train.Y)
+    seen = resample(pooled, settings.sampling, training.seed)
+    if head.batch_norm and min(training.batch_size, len(seen)) < 2:
+        raise RecipeError("batch_norm needs batches of at least two films")
     tensors, history = _train(
-        LabelledBags(pool(train.bags, head), train.Y),
+        seen,
         LabelledBags(pool(held_out.bags, head), held_out.Y),
-        (head, training),
+        settings,
         folder,
         progress,
     )
@@ -92,7 +102,7 @@ def fit_head(
 def _train(
     train: LabelledBags,
     validation: LabelledBags,
-    settings: tuple[HeadSettings, TrainingSettings],
+    settings: LearningSettings,
     folder: CheckpointFolder[History] | None,
     progress: Callable[[EpochScores], None] | None,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], History]:
@@ -102,12 +112,12 @@ def _train(
         if (error.name or "").partition(".")[0] in ("torch", "sklearn"):
             raise MissingExtraError("Training", "train") from error
         raise
-    run = TrainingRun(train, validation, *settings)
+    run = TrainingRun(train, validation, settings.head, settings.training)
     if folder is not None and (checkpoint := folder.latest()) is not None:
         run.resume(checkpoint)
     while not run.finished:
         scores = run.next_epoch()
-        due = scores.epoch % settings[1].checkpoint_every == 0 or run.finished
+        due = scores.epoch % settings.training.checkpoint_every == 0 or run.finished
         if folder is not None and due:
             folder.save(run.checkpoint())
         if progress is not None:
@@ -134,13 +144,13 @@ def _checked(
 
 
 def _identity(
-    train: LabelledBags,
-    validation: LabelledBags,
-    head: HeadSettings,
-    training: TrainingSettings,
+    train: LabelledBags, validation: LabelledBags, settings: LearningSettings
 ) -> dict[str, Any]:
-    identity: dict[str, Any] = {f"head.{name}": value for name, value in asdict(head).items()}
-    identity |= {f"training.{name}": value for name, value in asdict(training).items()}
+    identity: dict[str, Any] = {
+        f"{part}.{name}": value
+        for part, values in asdict(settings).items()
+        for name, value in values.items()
+    }
     # How often a run is saved does not change what it learns.
     del identity["training.checkpoint_every"]
     for name, films in (("train", train), ("validation", validation)):
