@@ -8,8 +8,9 @@ from plotgenre import GenreClassifier
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.losses import LOSSES
 from plotgenre.learning.priors import log_odds
+from plotgenre.learning.settings import LearningSettings, TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
-from plotgenre.learning.training import TrainingSettings, fit_head
+from plotgenre.learning.training import fit_head
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp", "attention"])
@@ -17,12 +18,12 @@ def test_logit_adjustment_moves_bces_biases_and_nothing_else(kind, needles):
     # What its docstring promises: the head has a bias a genre, which takes up what the loss adds.
     films, validation = needles(100, 1), needles(50, 2)
     head = HeadSettings(kind=kind)
-    plain, adjusted = (
-        fit_head(
-            *films, validation, head, TrainingSettings(loss=loss, max_epochs=3, learning_rate=0.01)
-        ).head.tensors
-        for loss in ("bce", "logit_adjustment")
-    )
+
+    def tensors(loss):
+        training = TrainingSettings(loss=loss, max_epochs=3, learning_rate=0.01)
+        return fit_head(*films, validation, LearningSettings(head, training)).head.tensors
+
+    plain, adjusted = tensors("bce"), tensors("logit_adjustment")
     moved = {name: adjusted[name] - plain[name] for name in plain}
     np.testing.assert_allclose(moved.pop("output.bias"), -log_odds(films[1]), atol=1e-3)
     for name, change in moved.items():
