@@ -7,7 +7,7 @@ import pytest
 
 from plotgenre import GenreClassifier
 from plotgenre.artefact import read_artefact, write_artefact
-from plotgenre.branches.semantic import Progress
+from plotgenre.branches.branch import Progress
 from plotgenre.errors import ArtefactError, CorpusError, InputError, RecipeError
 from plotgenre.learning.thresholds import decide
 
@@ -324,7 +324,7 @@ def test_calibration_moves_probabilities_and_is_kept(fitted, film_lists, film_re
     recipe = film_recipe.with_settings({"calibration.method": "per_genre"})
     model = GenreClassifier(recipe).fit(*film_lists)
     # The branch is the same, what is made of its logits is not.
-    raw = model.branch_.logits(plots)
+    raw = model.branches_["semantic"].logits(plots)
     np.testing.assert_array_equal(raw, fitted.decision_function(plots))
     assert np.abs(model.decision_function(plots) - raw).max() > 0.1
     model.save(tmp_path / "model")

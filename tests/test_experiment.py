@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plotgenre import Corpus, GenreClassifier, Recipe, run_experiment
-from plotgenre.branches.semantic import Progress
+from plotgenre.branches.branch import Progress
 from plotgenre.errors import ArtefactError, CorpusError, InputError
 from plotgenre.evaluation.evaluation import Evaluation
 from plotgenre.experiment import (
@@ -128,7 +128,7 @@ def test_resumes_after_an_interrupt(corpus, film_recipe, tmp_path):
         recipe, corpus, tmp_path / "cut", progress=Progress(epoch=lambda s: heard.append(s.epoch))
     )
     assert heard[0] == 7
-    ours, theirs = resumed.classifier.branch_.tensors(), whole.classifier.branch_.tensors()
+    ours, theirs = (run.classifier.branches_["semantic"].tensors() for run in (resumed, whole))
     assert ours.keys() == theirs.keys()
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name])

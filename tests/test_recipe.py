@@ -96,7 +96,7 @@ def test_with_settings_changes_a_copy():
 
 @pytest.mark.parametrize("dotted", ["kind", "head", "hat.kind", ".kind", "head."])
 def test_with_settings_names_the_parts(dotted):
-    with pytest.raises(RecipeError, match=r"no setting .* one of genres, split, slicing, encoder"):
+    with pytest.raises(RecipeError, match=r"no setting .* one of genres, split, branches, lexical"):
         Recipe().with_settings({dotted: 1})
 
 

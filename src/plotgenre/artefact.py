@@ -1,7 +1,7 @@
 """The artefact: a model as a folder of JSON and safetensors. No pickle, and nothing is trusted.
 
 config.json        format number, package version, genres, thresholds by name, recipe, encoder card
-head.safetensors   the head's tensors and nothing else
+head.safetensors   the branches' and the calibration's tensors and nothing else
 encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole
 evaluation.json    what the model scored         (for people; load never reads it)
 README.md          the model card                (for people; load never reads it)
@@ -32,7 +32,7 @@ EVALUATION_FILE, CARD_FILE = "evaluation.json", "README.md"
 
 _FILES = {CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER, EVALUATION_FILE, CARD_FILE}
 
-Tensors = Mapping[str, npt.NDArray[np.float32]]
+Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +52,9 @@ class Artefact:
     recipe
         All settings, as plain values.
     encoder
-        The encoder's identity card, as plain values.
+        The encoder's identity card, as plain values; empty for a model without an encoder.
     tensors
-        The head's arrays.
+        The arrays of the branches and the calibration.
     evaluation
         What it scored, for people.
     card

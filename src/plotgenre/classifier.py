@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,37 +10,29 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre import hub
-from plotgenre.artefact import ENCODER_FOLDER, Artefact, Tensors, read_artefact, write_artefact
-from plotgenre.branches.semantic import Progress, SemanticBranch, fit_semantic
+from plotgenre.branches.branch import Branch, Logits, Progress
 from plotgenre.corpus.arguments import (
     Genres,
     checked_plots,
     corpus_of,
     validation_of,
 )
+from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import apply_merges, choose_genres
 from plotgenre.corpus.splits import SplitSettings, stratified_split
-from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import (
-    EncoderSettings,
-    load_encoder,
-    save_encoder,
-    saved_encoder,
-)
-from plotgenre.embedding.store import Store
-from plotgenre.errors import ArtefactError, InputError
-from plotgenre.learning.calibration import Calibration, fit_calibration, sigmoid
-from plotgenre.learning.heads import Head
+from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.errors import InputError
+from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
-from plotgenre.learning.settings import LearningSettings
-from plotgenre.learning.thresholds import decide, tune_thresholds
+from plotgenre.learning.thresholds import decide
+from plotgenre.model.fitted import Model
+from plotgenre.model.fitting import fit_model
+from plotgenre.model.folder import load_model, save_model
 from plotgenre.recipe import DEFAULT_RECIPE, Recipe
-from plotgenre.version import __version__
 
 Probabilities = npt.NDArray[np.float32]
 
 _LEAST_VALIDATION = 0.1
-_CALIBRATION = "calibration."
 
 
 class GenreClassifier:
@@ -63,16 +55,16 @@ class GenreClassifier:
         The ``g`` genres, in the order of all columns.
     thresholds_
         One per genre, shape (g,): a genre is predicted where its probability reaches it.
-    branch_
-        What turns plots into logits.
+    branches_
+        What turns plots into logits, by name: ``semantic``, ``lexical``, or both.
     calibration_
-        What turns these into logits whose sigmoid can be believed.
+        What joins these into logits whose sigmoid can be believed.
     train_films_
         Films in train of every genre seen, those left out for being too rare included.
     recipe_
         The settings that it was fitted with.
     history_
-        How training went; ``None`` for a loaded model.
+        How the head's training went; ``None`` without a semantic branch and for a loaded model.
     """
 
     def __init__(
@@ -121,44 +113,60 @@ class GenreClassifier:
             corpus = apply_merges(corpus, recipe.genres.merges)
             chosen = choose_genres(corpus, recipe.genres).corpus
         if validation is None:
-            share = max(recipe.split.validation, _LEAST_VALIDATION)
-            split = stratified_split(
-                chosen, SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
-            )
-            train, held_out = chosen.take(split.train), chosen.take(split.validation)
+            train, held_out = _parted(chosen, recipe)
         else:
             if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
                 raise InputError("genres of train and validation must both be names, or both 0/1")
             train, held_out = chosen, validation_of(chosen, validation, recipe.genres.merges)
-        branch, history = fit_semantic(
-            self._embedder(recipe.encoder, recipe),
-            (train.plots, train.Y),
-            (held_out.plots, held_out.Y),
-            LearningSettings(recipe.head, recipe.training, recipe.sampling),
+        self.model_ = fit_model(
+            recipe,
+            train,
+            held_out,
+            train_films=corpus.films_per_genre(),
+            store=self._store(),
             checkpoints=checkpoints,
             progress=progress,
         )
-        logits = [branch.logits(held_out.plots)]
-        self.calibration_ = fit_calibration(logits, held_out.Y, recipe.calibration)
-        P = sigmoid(self.calibration_.logits(logits))
-        self.thresholds_ = tune_thresholds(P, held_out.Y, recipe.thresholds)
-        self.classes_ = np.array(chosen.genres, dtype=object)
-        self.train_films_ = corpus.films_per_genre()
-        self.recipe_, self.branch_ = recipe, branch
-        self.history_: History | None = history
-        self._encoder, self._names = recipe.encoder, not isinstance(genres, np.ndarray)
+        self._names = not isinstance(genres, np.ndarray)
         return self
+
+    # -------------------------------------------------------- what was fitted
+
+    @property
+    def classes_(self) -> npt.NDArray[np.object_]:  # noqa: D102
+        return np.array(self.model_.genres, dtype=object)
+
+    @property
+    def thresholds_(self) -> npt.NDArray[np.float32]:  # noqa: D102
+        return self.model_.thresholds
+
+    @property
+    def branches_(self) -> dict[str, Branch]:  # noqa: D102
+        return dict(self.model_.branches)
+
+    @property
+    def calibration_(self) -> Calibration:  # noqa: D102
+        return self.model_.calibration
+
+    @property
+    def train_films_(self) -> dict[str, int]:  # noqa: D102
+        return self.model_.train_films
+
+    @property
+    def recipe_(self) -> Recipe:  # noqa: D102
+        return self.model_.recipe
+
+    @property
+    def history_(self) -> History | None:  # noqa: D102
+        return self.model_.history
 
     # -------------------------------------------------------------- predict
 
-    def decision_function(
-        self, plots: Sequence[str], progress: Progress | None = None
-    ) -> npt.NDArray[np.float32]:
+    def decision_function(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
         """Logits, shape (n, g)."""
-        logits = self._fitted().logits(checked_plots(plots), progress)
-        return self.calibration_.logits([logits])
+        return self._fitted().logits(checked_plots(plots), progress)
 
-    def transform(self, plots: Sequence[str]) -> npt.NDArray[np.float32]:
+    def transform(self, plots: Sequence[str]) -> Logits:
         """The logit vector of each film, shape (n, g): a feature in its own right."""
         return self.decision_function(plots)
 
@@ -227,23 +235,13 @@ class GenreClassifier:
         bundle_encoder
             Put the encoder into the folder, which then needs neither torch nor the Hub.
         """
-        branch = self._fitted()
-        genres = tuple(str(genre) for genre in self.classes_)
-        # How the encoder was loaded: the recipe's own may be out of reach by now.
-        settings = self._encoder
-        artefact = Artefact(
-            version=__version__,
-            genres=genres,
-            thresholds=dict(zip(genres, map(float, self.thresholds_), strict=True)),
-            train_films=self.train_films_,
-            recipe=self.recipe_.as_dict(),
-            encoder=dict(branch.embedder.encoder.card.as_dict()),
-            tensors=_joined(branch.tensors(), self.calibration_.tensors()),
+        save_model(
+            self._fitted(),
+            Path(folder),
             evaluation=evaluation,
             card=card,
-            write_encoder=(lambda into: save_encoder(settings, into)) if bundle_encoder else None,
+            bundle_encoder=bundle_encoder,
         )
-        write_artefact(Path(folder), artefact)
 
     @classmethod
     def load(
@@ -271,31 +269,10 @@ class GenreClassifier:
         EncoderError, MissingExtraError
             If the encoder cannot be loaded.
         """
-        folder = Path(folder)
-        artefact = read_artefact(folder)
-        recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
-        settings = encoder or recipe.encoder
-        if encoder is None and (folder / ENCODER_FOLDER).is_dir():
-            settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
-        model = cls(recipe, store)
-        embedder = model._embedder(settings, recipe)
-        _refuse_other_encoder(artefact.encoder, embedder.encoder.card.as_dict(), folder)
-        n_genres = len(artefact.genres)
-        head_tensors, calibration_tensors = _parted(artefact.tensors)
-        head = Head(recipe.head, embedder.encoder.card.dimension, n_genres, head_tensors)
-        head.check()
-        model.branch_ = SemanticBranch(embedder, head)
-        # Models from before there was calibration have no tensors of it.
-        model.calibration_ = (
-            Calibration.from_tensors(calibration_tensors, 1, n_genres)
-            if calibration_tensors or recipe.calibration.method != "none"
-            else Calibration.mean(1, n_genres)
-        )
-        model.classes_ = np.array(artefact.genres, dtype=object)
-        model.thresholds_ = np.array(list(artefact.thresholds.values()), dtype=np.float32)
-        model.train_films_ = artefact.train_films
-        model.recipe_, model.history_ = recipe, None
-        model._encoder, model._names = settings, True
+        at = None if store is None else Path(store)
+        fitted = load_model(Path(folder), encoder=encoder, store=at)
+        model = cls(fitted.recipe, store)
+        model.model_, model._names = fitted, True
         return model
 
     def save_pretrained(self, folder: str | Path, **options: Any) -> None:
@@ -338,7 +315,7 @@ class GenreClassifier:
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "branch_")
+        return hasattr(self, "model_")
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
@@ -352,37 +329,18 @@ class GenreClassifier:
 
     # -------------------------------------------------------------- private
 
-    def _embedder(self, settings: EncoderSettings, recipe: Recipe) -> Embedder:
-        encoder = load_encoder(settings)
-        store = None if self.store is None else Store(Path(self.store), encoder.card)
-        return Embedder(recipe.slicing, encoder, store)
+    def _store(self) -> Path | None:
+        return None if self.store is None else Path(self.store)
 
-    def _fitted(self) -> SemanticBranch:
-        branch: SemanticBranch | None = getattr(self, "branch_", None)
-        if branch is None:
+    def _fitted(self) -> Model:
+        model: Model | None = getattr(self, "model_", None)
+        if model is None:
             raise InputError("this GenreClassifier is not fitted yet; call fit or load first")
-        return branch
+        return model
 
 
-def _joined(head: Tensors, calibration: Tensors) -> Tensors:
-    """All that a model has learned, as the artefact keeps it."""
-    return {**head, **{_CALIBRATION + name: tensor for name, tensor in calibration.items()}}
-
-
-def _parted(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    """The head's tensors and the calibration's."""
-    parts: tuple[dict[str, npt.NDArray[np.float32]], ...] = ({}, {})
-    for name, tensor in tensors.items():
-        parts[name.startswith(_CALIBRATION)][name.removeprefix(_CALIBRATION)] = tensor
-    return parts[0], parts[1]
-
-
-def _refuse_other_encoder(
-    expected: Mapping[str, Any], found: Mapping[str, Any], folder: Path
-) -> None:
-    for fact in ("dimension", "fingerprint"):
-        if expected.get(fact) != found[fact]:
-            raise ArtefactError(
-                f"{folder} was trained with the encoder {expected.get('name')!r} whose {fact} is "
-                f"{expected.get(fact)}; the encoder {found['name']!r} has {found[fact]}"
-            )
+def _parted(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
+    share = max(recipe.split.validation, _LEAST_VALIDATION)
+    settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
+    split = stratified_split(corpus, settings)
+    return corpus.take(split.train), corpus.take(split.validation)

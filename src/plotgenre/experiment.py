@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.branches.adapting import adapt_encoder
-from plotgenre.branches.semantic import Progress
+from plotgenre.branches.branch import Progress
 from plotgenre.classifier import GenreClassifier
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
@@ -43,8 +43,8 @@ class Experiment:
     chosen
         The train films and genres after the recipe's minimum and merges.
     folder
-        Holds ``model/``, ``recipe.toml``, ``history.json``, ``history.png``, and with test
-        films ``scores.safetensors``.
+        Holds ``model/``, ``recipe.toml``, with a semantic branch ``history.json`` and
+        ``history.png``, and with test films ``scores.safetensors``.
     """
 
     classifier: GenreClassifier
@@ -110,10 +110,9 @@ def run_experiment(
         evaluation = scored.evaluate()
         scored.scores().save(folder)
     recipe.save(folder / "recipe.toml")
-    history = classifier.history_
-    assert history is not None
-    (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
-    draw_history(history.as_dict(), folder / "history.png")
+    if (history := classifier.history_) is not None:
+        (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
+        draw_history(history.as_dict(), folder / "history.png")
     classifier.save(
         folder / "model",
         evaluation=None if evaluation is None else evaluation.as_dict(),

@@ -13,6 +13,8 @@ import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from plotgenre.branches.branch import BranchSettings
+from plotgenre.branches.lexical import LexicalSettings
 from plotgenre.corpus.genres import GenreSettings
 from plotgenre.corpus.splits import SplitSettings
 from plotgenre.embedding.encoders import EncoderSettings
@@ -39,6 +41,10 @@ class Recipe:
         Minimum films, merges of synonyms, films without a genre.
     split
         Shares of validation and test where a corpus does not come split.
+    branches
+        Which ways of reading a model joins. What only one of them reads is idle without it.
+    lexical
+        N-grams and the sparse head of the lexical branch.
     slicing
         How plots longer than the encoder reads are cut.
     encoder
@@ -57,6 +63,8 @@ class Recipe:
 
     genres: GenreSettings = field(default_factory=GenreSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
+    branches: BranchSettings = field(default_factory=BranchSettings)
+    lexical: LexicalSettings = field(default_factory=LexicalSettings)
     slicing: Slicing = field(default_factory=Slicing)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)

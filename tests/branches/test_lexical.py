@@ -41,7 +41,7 @@ def test_it_learns_which_words_give_a_genre_away(branch, train):
 
 def test_chunks_change_nothing(branch, monkeypatch):
     whole = branch.logits(UNSEEN)
-    monkeypatch.setattr(lexical, "_CHUNK_FILMS", 3)
+    monkeypatch.setattr(lexical, "CHUNK_FILMS", 3)
     assert (branch.logits(UNSEEN) == whole).all()
     assert branch.logits([]).shape == (0, 5)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from plotgenre.branches import semantic
-from plotgenre.branches.semantic import Progress, SemanticBranch, fit_semantic
+from plotgenre.branches.branch import Progress
+from plotgenre.branches.semantic import SemanticBranch, fit_semantic
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
@@ -44,7 +45,7 @@ def test_logits_are_head_of_the_slices(branch):
 
 def test_chunks_change_nothing(branch, monkeypatch):
     whole = branch.logits(PLOTS)
-    monkeypatch.setattr(semantic, "_CHUNK_FILMS", 3)
+    monkeypatch.setattr(semantic, "CHUNK_FILMS", 3)
     np.testing.assert_allclose(branch.logits(PLOTS), whole, atol=1e-5)
 
 

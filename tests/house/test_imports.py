@@ -17,6 +17,7 @@ FLOORS = (
     ("learning",),
     ("branches",),
     ("recipe", "artefact", "hub"),
+    ("model",),
     ("classifier",),
     ("experiment",),
     ("doors",),

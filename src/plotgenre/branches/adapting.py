@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plotgenre.branches.semantic import Labelled
+from plotgenre.branches.branch import Labelled
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as settings_dataclass
 
+from plotgenre.branches.branch import CHUNK_FILMS, Logits, Progress
 from plotgenre.errors import ArtefactError
 from plotgenre.learning.labelled import checked_targets
 from plotgenre.learning.sparse_fitting import GenresFitted, fit_sparse_head
@@ -19,7 +20,6 @@ from plotgenre.learning.sparse_heads import SparseHead, SparseHeadSettings
 from plotgenre.lexicon.choosing import VocabularySettings, choose_vocabulary
 from plotgenre.lexicon.vocabulary import Vocabulary
 
-_CHUNK_FILMS = 4096
 _LEXICON, _HEAD = "lexicon.", "head."
 
 
@@ -35,11 +35,11 @@ class LexicalBranch:
     vocabulary: Vocabulary
     head: SparseHead
 
-    def logits(self, plots: Sequence[str]) -> npt.NDArray[np.float32]:
+    def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
         """One logit per film and genre, shape (n, g), float32."""
         logits = np.empty((len(plots), self.head.n_genres), dtype=np.float32)
-        for at in range(0, len(plots), _CHUNK_FILMS):
-            chunk = slice(at, at + _CHUNK_FILMS)
+        for at in range(0, len(plots), CHUNK_FILMS):
+            chunk = slice(at, at + CHUNK_FILMS)
             logits[chunk] = self.head.logits(self.vocabulary.rows(plots[chunk]))
         return logits
 

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre.embedding.embedder import Embedder, ProgressListener
+from plotgenre.branches.branch import CHUNK_FILMS, Labelled, Logits, Progress
+from plotgenre.embedding.embedder import Embedder
 from plotgenre.learning.heads import Head
-from plotgenre.learning.history import EpochScores, History
+from plotgenre.learning.history import History
 from plotgenre.learning.settings import LearningSettings
-
-Logits = npt.NDArray[np.float32]
-Targets = npt.NDArray[np.bool_]
-Labelled = tuple[Sequence[str], Targets]
-
-# Films whose slices are scored at once: bounds memory at a few hundred MB for 350 genres.
-_CHUNK_FILMS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Whom to tell how far a long call has come; either may be left out.
-
-    Parameters
-    ----------
-    embedding
-        Called after every chunk of newly encoded slices.
-    epoch
-        Called after every epoch of training.
-    """
-
-    embedding: ProgressListener | None = None
-    epoch: Callable[[EpochScores], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +27,8 @@ class SemanticBranch:
         """One logit per film and genre, shape (n, g), float32."""
         bags = self.embedder.embed(plots, progress.embedding if progress else None)
         logits = np.empty((len(bags), self.head.n_genres), dtype=np.float32)
-        for at in range(0, len(bags), _CHUNK_FILMS):
-            rows = np.arange(at, min(at + _CHUNK_FILMS, len(bags)))
+        for at in range(0, len(bags), CHUNK_FILMS):
+            rows = np.arange(at, min(at + CHUNK_FILMS, len(bags)))
             logits[rows] = self.head.logits(bags.take(rows))
         return logits
 

@@ -17,7 +17,7 @@ from plotgenre.corpus.synonyms import Synonym
 from plotgenre.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from plotgenre.branches.semantic import Progress
+    from plotgenre.branches.branch import Progress
     from plotgenre.classifier import GenreClassifier
 
 _TOKENS_PER_WORD = 1.3

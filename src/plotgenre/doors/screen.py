@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from plotgenre.branches.semantic import Progress as Listeners
+from plotgenre.branches.branch import Progress as Listeners
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus

@@ -1,0 +1,160 @@
+"""A model of several branches: fitted, joined, saved and read back."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from plotgenre import GenreClassifier
+from plotgenre.artefact import read_artefact, write_artefact
+from plotgenre.branches.branch import Progress
+from plotgenre.branches.lexical import LexicalBranch
+from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.errors import ArtefactError, RecipeError
+from plotgenre.learning.calibration import fit_calibration, sigmoid
+from plotgenre.model.folder import load_model, save_model
+
+
+@pytest.fixture(scope="module")
+def fused_recipe(film_recipe):
+    return film_recipe.with_settings({"branches.lexical": True, "calibration.method": "shared"})
+
+
+@pytest.fixture(scope="module")
+def fused(film_lists, fused_recipe):
+    return GenreClassifier(fused_recipe).fit(*film_lists)
+
+
+@pytest.fixture(scope="module")
+def lexical(film_lists, film_recipe):
+    words = {"branches.semantic": False, "branches.lexical": True, "encoder.name": "not/there"}
+    return GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists)
+
+
+def test_both_branches_are_fitted_and_joined(fused, fitted, film_lists):
+    plots = film_lists[0]
+    semantic, words = fused.branches_["semantic"], fused.branches_["lexical"]
+    assert isinstance(semantic, SemanticBranch)
+    assert isinstance(words, LexicalBranch)
+    # The semantic branch is what it is on its own.
+    np.testing.assert_array_equal(semantic.logits(plots), fitted.decision_function(plots))
+    (a, b), bias = fused.calibration_.weights, fused.calibration_.biases
+    expected = a * semantic.logits(plots) + b * words.logits(plots) + bias
+    np.testing.assert_allclose(fused.decision_function(plots), expected, atol=1e-5)
+    assert (np.abs([a, b]) > 0.05).all()
+
+
+def test_the_calibration_saw_validation_films_only(fused, fused_recipe, film_lists):
+    plots, genres = film_lists
+    model = GenreClassifier(fused_recipe)
+    model.fit(plots[:60], genres[:60], validation=(plots[60:], genres[60:]))
+    Y = np.array([[name in film for name in model.classes_] for film in genres[60:]])
+    logits = [branch.logits(plots[60:]) for branch in model.branches_.values()]
+    again = fit_calibration(logits, Y, fused_recipe.calibration)
+    np.testing.assert_array_equal(again.weights, model.calibration_.weights)
+    np.testing.assert_array_equal(again.biases, model.calibration_.biases)
+    P = sigmoid(again.logits(logits))
+    np.testing.assert_array_equal(P, model.predict_proba(plots[60:]))
+
+
+def test_a_joined_model_is_kept(fused, film_lists, tmp_path):
+    fused.save(tmp_path / "model", bundle_encoder=True)
+    again = GenreClassifier.load(tmp_path / "model")
+    np.testing.assert_allclose(
+        again.predict_proba(film_lists[0]), fused.predict_proba(film_lists[0]), atol=1e-5
+    )
+    assert list(again.branches_) == ["semantic", "lexical"]
+    save_model(again.model_, tmp_path / "copy")
+    kept, first = (read_artefact(tmp_path / name).tensors for name in ("copy", "model"))
+    assert kept.keys() == first.keys()
+    assert all((kept[name] == first[name]).all() for name in first)
+
+
+def test_words_alone_need_no_encoder(lexical, film_lists, tmp_path):
+    assert list(lexical.branches_) == ["lexical"]
+    assert lexical.history_ is None
+    assert lexical.score(*film_lists) > 0.65
+    lexical.save(tmp_path / "model", bundle_encoder=True)
+    assert not (tmp_path / "model" / "encoder").exists()
+    assert read_artefact(tmp_path / "model").encoder == {}
+    again = GenreClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        again.predict_proba(film_lists[0]), lexical.predict_proba(film_lists[0])
+    )
+
+
+def test_words_alone_load_without_torch_or_scikit_learn(lexical, tmp_path):
+    lexical.save(tmp_path / "model")
+    code = (
+        "import sys; from plotgenre import GenreClassifier; "
+        f"print(GenreClassifier.load({str(tmp_path / 'model')!r}).tag('a ghost in the cellar')); "
+        "print([name for name in ('torch', 'sklearn', 'scipy', 'onnxruntime', 'tokenizers') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer, loaded = done.stdout.splitlines()
+    assert "Horror" in answer
+    assert loaded == "[]"
+
+
+def test_progress_of_both_branches(fused_recipe, film_lists):
+    epochs, genres = [], []
+    recipe = fused_recipe.with_settings({"training.max_epochs": 2})
+    told = Progress(epoch=epochs.append, genres=genres.append)
+    GenreClassifier(recipe).fit(*film_lists, progress=told)
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert [one.done for one in genres] == [1, 2, 3, 4]
+
+
+def test_an_interrupted_fit_goes_on(fused, fused_recipe, film_lists, tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(fitted_genres):
+        if fitted_genres.done == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        GenreClassifier(fused_recipe).fit(
+            *film_lists, checkpoints=tmp_path, progress=Progress(genres=stop)
+        )
+    epochs = []
+    resumed = GenreClassifier(fused_recipe).fit(
+        *film_lists, checkpoints=tmp_path, progress=Progress(epoch=epochs.append)
+    )
+    assert epochs == []
+    np.testing.assert_array_equal(
+        resumed.predict_proba(film_lists[0]), fused.predict_proba(film_lists[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("branches", "words"),
+    [
+        ({"semantic": True, "lexical": False}, "lexical branch that the recipe does not have"),
+        ({"semantic": False, "lexical": True}, "no branch for 'hidden.bias'"),
+    ],
+)
+def test_tensors_without_a_branch_are_refused(fused, tmp_path, branches, words):
+    fused.save(tmp_path / "model")
+    artefact = read_artefact(tmp_path / "model")
+    recipe = artefact.recipe | {"branches": branches}
+    write_artefact(tmp_path / "odd", replace(artefact, recipe=recipe))
+    with pytest.raises(ArtefactError, match=words):
+        load_model(tmp_path / "odd")
+
+
+def test_a_branch_without_tensors_is_refused(fused, tmp_path):
+    fused.save(tmp_path / "model")
+    artefact = read_artefact(tmp_path / "model")
+    kept = {name: x for name, x in artefact.tensors.items() if not name.startswith("lexical.")}
+    write_artefact(tmp_path / "odd", replace(artefact, tensors=kept))
+    with pytest.raises(ArtefactError, match="is missing"):
+        load_model(tmp_path / "odd")
+
+
+def test_a_model_needs_a_branch(film_recipe):
+    with pytest.raises(RecipeError, match="semantic or lexical must be true"):
+        film_recipe.with_settings({"branches.semantic": False})
