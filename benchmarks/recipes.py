@@ -115,7 +115,7 @@ def speed(plots: list[str], runs: Path) -> dict[str, Any]:
     from sentence_transformers import SentenceTransformer
 
     origin = SentenceTransformer(str(bundled_folder()), device="cpu")
-    head = GenreClassifier.load(runs / "origin-start" / "model").branch_.head
+    head = GenreClassifier.load(runs / "origin-start" / "model").branches_["semantic"].head
 
     def one_at_a_time() -> None:
         from plotgenre.embedding.bags import Bags

@@ -45,6 +45,8 @@ CONTENDERS: dict[str, Entry] = {
     "prior": Entry("prior", "", ("numpy",), 2),
     "plotgenre mixed": Entry("ours", "mixed", _OURS, 6),
     "plotgenre attention": Entry("ours", "attention", _OURS, 8),
+    "plotgenre lexical": Entry("ours", "lexical", ("plotgenre",), 20),
+    "plotgenre fused": Entry("ours", "fused", _OURS, 25),
     "knn": Entry("knn", "", _SKLEARN + _MINILM, 5),
     "sklearn mlp": Entry("mlp", "", _SKLEARN + _MINILM, 6),
     "fasttext ova": Entry("fasttext_ova", "", ("fasttext-numpy2-wheel",), 6),

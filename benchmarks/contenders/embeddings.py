@@ -10,17 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.embedding.store import Store
+from plotgenre.model.fitting import open_embedder
 
 SLICING = Slicing(way="windows", tokens=126, overlap=0, max_slices=8)
-
-
-def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:
-    """Slicing and encoder, and the store if one is given, out of which known slices are read."""
-    encoder = load_encoder(settings)
-    return Embedder(slicing, encoder, None if store is None else Store(store, encoder.card))
 
 
 @dataclass(frozen=True)

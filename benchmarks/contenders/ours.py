@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
-from contenders.embeddings import open_embedder
 from contenders.protocol import Contender, Probabilities, Targets, Validation
 from plotgenre import GenreClassifier, __version__
+from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.model.fitting import open_embedder
 
 
 class Ours(Contender):
@@ -27,7 +28,8 @@ class Ours(Contender):
     @override
     def prepare(self, plots: Sequence[str]) -> None:
         recipe = self.model.settings()
-        open_embedder(recipe.slicing, recipe.encoder, self.store).embed(plots)
+        if recipe.branches.semantic:
+            open_embedder(recipe.slicing, recipe.encoder, self.store).embed(plots)
 
     @override
     def fit(
@@ -49,9 +51,11 @@ class Ours(Contender):
 
     @override
     def cold(self) -> Ours:
-        other, branch = copy(self), self.model.branch_
+        other, branches = copy(self), self.model.branches_
+        if isinstance(branch := branches.get("semantic"), SemanticBranch):
+            branches["semantic"] = replace(branch, embedder=replace(branch.embedder, store=None))
         other.model = copy(self.model)
-        other.model.branch_ = replace(branch, embedder=replace(branch.embedder, store=None))
+        other.model.model_ = replace(self.model.model_, branches=branches)
         return other
 
     @override

@@ -1,0 +1,39 @@
+"""The ablations as a markdown table: the base in full, the others as differences from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COLUMNS = {
+    "micro-F1": "micro_f1",
+    "macro-F1": "macro_f1_supported",
+    "macro AP, ≥ 50 films": "ranked_macro_average_precision",
+    "top-20 micro-F1": "top20_micro_f1",
+    "calibration error": "expected_calibration_error",
+}
+
+
+def render(results: dict[str, Any]) -> str:
+    """One row a choice; bold where the interval of all seeds lies on one side of 0."""
+    choices = results["choices"]
+    shown = {
+        name: metric
+        for name, metric in COLUMNS.items()
+        if any(metric in choice["metrics"] for choice in choices.values())
+    }
+    rows = [["choice", *shown], ["---"] * (1 + len(shown))]
+    for name, choice in choices.items():
+        base = not choice["settings"]
+        cells = choice["metrics"] if base else choice["less_base"]
+        rows.append([name, *(cell(cells.get(metric), base=base) for metric in shown.values())])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def cell(found: dict[str, float] | None, *, base: bool) -> str:
+    if found is None:
+        return ""
+    value, low, high = found["value"], found["low"], found["high"]
+    if base:
+        return f"{value:.4f} ({low:.4f} to {high:.4f})"
+    text = f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
+    return f"**{text}**" if low > 0 or high < 0 else text

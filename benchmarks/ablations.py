@@ -1,0 +1,224 @@
+"""Every choice against the recipe `fused` with that one thing changed, on validation films.
+
+    python benchmarks/ablations.py DATA [--store FOLDER] [--seeds N] [--only NAME] [--readme]
+
+Branches are fitted on train and stopped early by validation. Calibration and thresholds are fitted
+on one half of the validation films and score the other, both ways round, so that no film is
+scored by numbers that it chose; test is never read. Logits are kept in --runs, so an interrupted
+run goes on, and choices that share branches share their fits. Results go to
+``results/ablations.json``; --readme writes the table between the marks in benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:
+    sys.path.insert(0, str(HERE))
+
+from ablation_table import render  # noqa: E402
+from choices import BASE, CHOICES  # noqa: E402
+from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
+from plotgenre.branches.lexical import fit_lexical  # noqa: E402
+from plotgenre.corpus.genres import apply_merges, choose_genres  # noqa: E402
+from plotgenre.embedding.bags import Bags  # noqa: E402
+from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
+from plotgenre.evaluation.metrics import top_genres  # noqa: E402
+from plotgenre.learning.calibration import fit_calibration, sigmoid  # noqa: E402
+from plotgenre.learning.settings import LearningSettings  # noqa: E402
+from plotgenre.learning.thresholds import decide, tune_thresholds  # noqa: E402
+from plotgenre.learning.training import fit_head  # noqa: E402
+from plotgenre.model.fitting import open_embedder  # noqa: E402
+
+Floats = npt.NDArray[np.float32]
+Decided = tuple[Floats, npt.NDArray[np.bool_]]
+
+RESULTS, README = HERE / "results" / "ablations.json", HERE / "README.md"
+MARKS = ("<!-- ablations: begin -->", "<!-- ablations: end -->")
+METRICS = (
+    "micro_f1",
+    "macro_f1_supported",
+    "ranked_macro_average_precision",
+    "top20_micro_f1",
+    "expected_calibration_error",
+)
+RESAMPLES, HALVES_SEED = 200, 0
+
+
+class Films:
+    """Train and validation of the fixed split, and what was computed of them so far."""
+
+    def __init__(self, data: Path, store: Path, runs: Path) -> None:
+        self.train, self.validation = (
+            read_corpus(data / f"{side}.parquet") for side in ("train", "validation")
+        )
+        self.store, self.runs = store, runs
+        self.bags = cache(self._bags)
+
+    def sides(self, recipe: Recipe) -> tuple[Corpus, Corpus]:
+        """The films over the genres that the recipe keeps."""
+        train = choose_genres(self.train, recipe.genres).corpus
+        validation = apply_merges(self.validation, recipe.genres.merges)
+        return train, validation.with_genres(train.genres)
+
+    def logits(self, recipe: Recipe) -> list[Floats]:
+        """Each branch's logits of the validation films, fitted once."""
+        found = []
+        if recipe.branches.semantic:
+            parts = ("genres", "slicing", "encoder", "sampling", "head", "training")
+            found.append(self._kept("semantic", recipe, parts, self._semantic))
+        if recipe.branches.lexical:
+            found.append(self._kept("lexical", recipe, ("genres", "lexical"), self._lexical))
+        return found
+
+    def _kept(self, branch: str, recipe: Recipe, parts: tuple[str, ...], fit: Any) -> Floats:
+        settings = {part: recipe.as_dict()[part] for part in parts}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        path = self.runs / f"{branch}-{digest}.npy"
+        if path.exists():
+            return np.asarray(np.load(path))
+        begun = time.monotonic()
+        logits: Floats = fit(recipe)
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with (unfinished := path.with_suffix(".unfinished")).open("wb") as file:
+            np.save(file, logits)
+        unfinished.rename(path)
+        print(
+            f"   {branch} fitted in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True
+        )
+        return logits
+
+    def _semantic(self, recipe: Recipe) -> Floats:
+        train, validation = self.sides(recipe)
+        bags = self.bags(recipe.slicing, recipe.encoder)
+        settings = LearningSettings(recipe.head, recipe.training, recipe.sampling)
+        rows = np.arange(len(train) + len(validation))
+        ours, held_out = bags.take(rows[: len(train)]), bags.take(rows[len(train) :])
+        fitted = fit_head(ours, train.Y, (held_out, validation.Y), settings)
+        return fitted.head.logits(held_out)
+
+    def _lexical(self, recipe: Recipe) -> Floats:
+        train, validation = self.sides(recipe)
+        return fit_lexical((train.plots, train.Y), recipe.lexical).logits(validation.plots)
+
+    def _bags(self, slicing: Any, encoder: Any) -> Bags:
+        embedder = open_embedder(slicing, encoder, self.store)
+        return embedder.embed([*self.train.plots, *self.validation.plots])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--store", type=Path, default=Path(".store"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=list(CHOICES), action="append")
+    parser.add_argument("--readme", action="store_true")
+    arguments = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"choices": {}}
+    films = Films(arguments.data, arguments.store, arguments.runs)
+    for name in arguments.only or CHOICES:
+        done = results["choices"].get(name, {}).get("seeds", 0)
+        if arguments.only or done < arguments.seeds:
+            print(f"== {name}", file=sys.stderr, flush=True)
+            results["choices"][name] = measure(films, name, arguments.seeds)
+            results["films"] = len(films.validation)
+            unfinished = RESULTS.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            unfinished.rename(RESULTS)
+    text = render(results)
+    print(text)
+    if arguments.readme:
+        before, _, rest = README.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        README.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+
+
+def measure(films: Films, name: str, seeds: int) -> dict[str, Any]:
+    """A choice's metrics and its paired differences from the base.
+
+    Over seeds: the mean of the values, and of the intervals the lowest and the highest end.
+    """
+    Y = films.validation.with_genres(films.train.genres).Y
+    supported, counts = Y.any(axis=0), films.train.Y.sum(axis=0)
+    groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
+    scored: list[PairedScores] = []
+    for seed in range(seeds):
+        systems = [
+            tuple(cells[:, supported] for cells in answers(films, recipe_of(choice, seed)))
+            for choice in (BASE, name)
+        ]
+        scored.append(paired_bootstrap(Y[:, supported], systems, groups, resamples=RESAMPLES)[1])
+    return {
+        "settings": CHOICES[name],
+        "seeds": seeds,
+        "metrics": over_seeds([one.metrics for one in scored]),
+        "less_base": over_seeds([one.less_first for one in scored]),
+    }
+
+
+def recipe_of(choice: str, seed: int) -> Recipe:
+    return Recipe.load("fused").with_settings(CHOICES[choice] | {"training.seed": seed})
+
+
+def answers(films: Films, recipe: Recipe) -> Decided:
+    """Probabilities and decisions (n, g) over all genres of train, each film by the other half."""
+    train, validation = films.sides(recipe)
+    logits = films.logits(recipe)
+    P, D = np.empty(validation.Y.shape, np.float32), np.empty(validation.Y.shape, bool)
+    for fit, score in halves(len(validation)):
+        calibration = fit_calibration(
+            [one[fit] for one in logits], validation.Y[fit], recipe.calibration
+        )
+        of_fit, P[score] = (
+            sigmoid(calibration.logits([one[rows] for one in logits])) for rows in (fit, score)
+        )
+        D[score] = decide(P[score], tune_thresholds(of_fit, validation.Y[fit], recipe.thresholds))
+    merged = {alias: name for name, of in recipe.genres.merges.items() for alias in of}
+    columns = {genre: j for j, genre in enumerate(train.genres)}
+    every = films.train.genres
+    wide: Decided = np.zeros((len(P), len(every)), np.float32), np.zeros((len(P), len(every)), bool)
+    for j, genre in enumerate(every):
+        # A film of a merged genre is tagged with the name that was kept, and with no other.
+        if genre not in merged and genre in columns:
+            for into, of in zip(wide, (P, D), strict=True):
+                into[:, j] = of[:, columns[genre]]
+    return wide
+
+
+def halves(n: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Films to fit on and films to score, both ways round."""
+    order = np.random.default_rng(HALVES_SEED).permutation(n)
+    first, second = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+    yield first, second
+    yield second, first
+
+
+def over_seeds(intervals: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    found = {}
+    for metric in METRICS:
+        of = [asdict(one[metric]) for one in intervals if metric in one]
+        if of:
+            found[metric] = {
+                "value": float(np.mean([one["value"] for one in of])),
+                "low": min(one["low"] for one in of),
+                "high": max(one["high"] for one in of),
+            }
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The choices that are measured: a name, and what it changes in the recipe `fused`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BASE = "fused"
+
+CHOICES: dict[str, dict[str, Any]] = {
+    BASE: {},
+    # Branches and how they are joined.
+    "semantic branch alone": {"branches.lexical": False},
+    "lexical branch alone": {"branches.semantic": False},
+    "joined by the plain mean": {"calibration.method": "none"},
+    "joined by shared weights": {"calibration.method": "shared"},
+    "shrinkage 1": {"calibration.shrinkage": 1.0},
+    "shrinkage 100": {"calibration.shrinkage": 100.0},
+    # Head.
+    "linear head": {"head.kind": "linear"},
+    "label attention": {"head.kind": "attention", "head.pooling": "none"},
+    "slices apart, mean logit": {"head.pooling": "none"},
+    "BatchNorm": {"head.batch_norm": True},
+    "dropout 0.5": {"head.dropout": 0.5},
+    # Losses.
+    "class weights": {"training.loss": "weighted_bce"},
+    "focal loss": {"training.loss": "focal"},
+    "asymmetric loss": {"training.loss": "asymmetric"},
+    "distribution-balanced loss": {"training.loss": "distribution_balanced"},
+    "logit adjustment": {"training.loss": "logit_adjustment"},
+    # Resampling.
+    "ML-ROS": {"sampling.method": "ml_ros"},
+    "ML-SMOTE": {"sampling.method": "ml_smote"},
+    "multi-label Tomek links": {"sampling.method": "ml_tomek"},
+    "REMEDIAL": {"sampling.method": "remedial"},
+    # Thresholds.
+    "a threshold per genre": {"thresholds.scope": "per_genre"},
+    "smoothed thresholds per genre": {"thresholds.scope": "micromacro"},
+    "threshold 0.5": {"thresholds.scope": "fixed"},
+    # Genres.
+    "all genres, however rare": {"genres.minimum_films": 1},
+}
