@@ -12,6 +12,9 @@ from safetensors.numpy import load, save, save_file
 from plotgenre.branches import lexical
 from plotgenre.branches.lexical import LexicalBranch, LexicalSettings, fit_lexical
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.learning.priors import log_odds
+from plotgenre.learning.sparse_fitting import GenresFitted
+from plotgenre.lexicon.reading import PlotsRead
 
 UNSEEN = ["A ghost in the cellar.", "They share a taxi.", "", "A soldier in love"]
 
@@ -46,6 +49,22 @@ def test_chunks_change_nothing(branch, monkeypatch):
     assert branch.logits([]).shape == (0, 5)
 
 
+@pytest.mark.parametrize("plot", ["", " \n", "a . !", "zzz qqq", "\u6f22\u5b57"])
+def test_a_plot_without_a_known_word_has_the_priors(branch, train, plot):
+    np.testing.assert_allclose(branch.logits([plot])[0], log_odds(train[1]), rtol=1e-6)
+    assert (branch.logits([UNSEEN[0], plot])[0] == branch.logits(UNSEEN)[0]).all()
+
+
+def test_characters_know_a_misspelt_word(branch, train):
+    spelt = fit_lexical(train, LexicalSettings(characters=(3, 4), maximum_characters=500))
+    misspelt = ["ghostly cellars"]
+    np.testing.assert_allclose(branch.logits(misspelt)[0], log_odds(train[1]), rtol=1e-6)
+    assert spelt.logits(misspelt)[0].argmax() == 1
+    assert spelt.logits(misspelt)[0, 1] > 0
+    back = LexicalBranch.of_tensors(load(save(dict(spelt.tensors()))), 5)
+    assert (back.logits(UNSEEN) == spelt.logits(UNSEEN)).all()
+
+
 def test_settings_of_both_parts_are_read(train):
     small = LexicalSettings(maximum_ngrams=12, longest=1, maximum_weights=9)
     branch = fit_lexical(train, small)
@@ -58,8 +77,9 @@ def test_settings_of_both_parts_are_read(train):
 def test_progress_and_checkpoints(branch, train, tmp_path):
     heard = []
     again = fit_lexical(train, LexicalSettings(), checkpoints=tmp_path, progress=heard.append)
-    assert (heard[-1].done, heard[-1].total) == (5, 5)
-    assert len(list(tmp_path.iterdir())) == 5
+    read = [PlotsRead(what, 90, 90) for what in ("words", "pairs", "rows")]
+    assert heard == [*read, *(GenresFitted(done, 5) for done in range(1, 6))]
+    assert [file.name for file in tmp_path.iterdir()] == ["head.safetensors"]
     assert (again.logits(UNSEEN) == branch.logits(UNSEEN)).all()
 
 

@@ -10,11 +10,12 @@ from plotgenre.lexicon.sparse_rows import SparseRows
 
 WEIGHTS = np.array([[12.7, 0.0, -5.0, 0.04], [0.0, 2.54, 0.0, -0.02]])
 BIASES = (-1.0, 0.5)
+PRIORS = np.array([-3.0, -4.0])
 
 
 def head(most=10):
     genres = [GenreWeights.rounded(own, bias) for own, bias in zip(WEIGHTS, BIASES, strict=True)]
-    return SparseHead.of_genres(genres, 4, most)
+    return SparseHead.of_genres(genres, PRIORS, 4, most)
 
 
 def some_rows():
@@ -41,11 +42,13 @@ def test_only_the_strongest_of_all_genres_are_kept(most, kept):
 def test_a_genre_without_weights():
     genre = GenreWeights.rounded(np.zeros(4), -2.0)
     assert genre.ngrams.size == 0
-    assert SparseHead.of_genres([genre], 4, 10).logits(some_rows()).tolist() == [[-2], [-2], [-2]]
+    alone = SparseHead.of_genres([genre], np.array([-2.5]), 4, 10)
+    assert alone.logits(some_rows()).tolist() == [[-2], [-2.5], [-2]]
 
 
 def test_logits_by_hand():
-    expected = [[-1 + 0.6 * 12.7 - 0.8 * 5, 0.5], [-1, 0.5], [-1, 0.5 + 2.54]]
+    # The second film has no entries: its priors, not its biases.
+    expected = [[-1 + 0.6 * 12.7 - 0.8 * 5, 0.5], [-3, -4], [-1, 0.5 + 2.54]]
     logits = head().logits(some_rows())
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, rtol=1e-6)
@@ -57,7 +60,8 @@ def test_a_films_logits_do_not_depend_on_the_others():
     columns = [np.sort(rng.choice(500, size, replace=False)) for size in sizes]
     values = [rng.random(size).astype(np.float32) for size in sizes]
     weights = rng.standard_normal((17, 500))
-    sparse = SparseHead.of_genres([GenreWeights.rounded(own, 0.1) for own in weights], 500, 2000)
+    genres = [GenreWeights.rounded(own, 0.1) for own in weights]
+    sparse = SparseHead.of_genres(genres, np.full(17, -1.0), 500, 2000)
     offsets = np.cumsum([0, *sizes])
     flat = np.concatenate(columns).astype(np.int32)
     together = sparse.logits(SparseRows(np.concatenate(values), flat, offsets, 500))
@@ -74,6 +78,7 @@ def test_check_accepts_a_sound_head():
     ("tensor", "value", "sentence"),
     [
         ("bias", None, "'bias' is missing"),
+        ("prior", None, "'prior' is missing"),
         ("other", np.zeros(2), "has no tensor 'other'"),
         (
             "bias",
@@ -105,7 +110,7 @@ def test_check_refuses_a_weight_that_stands_twice():
         SparseHead(4, 2, tensors).check()
 
 
-@pytest.mark.parametrize("setting", ["C", "maximum_weights"])
+@pytest.mark.parametrize("setting", ["C", "pos_weight_cap", "maximum_weights"])
 def test_settings_out_of_range(setting):
     with pytest.raises(ValidationError, match=setting):
         SparseHeadSettings(**{setting: 0})

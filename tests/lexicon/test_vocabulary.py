@@ -11,6 +11,7 @@ import pytest
 
 from plotgenre.errors import ArtefactError
 from plotgenre.lexicon import vocabulary as module
+from plotgenre.lexicon.characters import Characters
 from plotgenre.lexicon.vocabulary import Vocabulary
 
 # Words 0 ghost, 1 house, 2 old; pairs 3 "house ghost" (1·3+0), 4 "old house" (2·3+1).
@@ -18,6 +19,13 @@ TOY = Vocabulary(
     ("ghost", "house", "old"),
     np.array([3, 7]),
     np.array([1.0, 2.0, 3.0, 4.0, 5.0], dtype=np.float32),
+)
+# The same, and character n-grams 5 " ho" and 6 "ous".
+SPELT = Vocabulary(
+    TOY.words,
+    TOY.pairs,
+    np.array([*TOY.idf, 6.0, 7.0], dtype=np.float32),
+    Characters(3, 3, (" ho", "ous")),
 )
 
 
@@ -37,6 +45,21 @@ def test_a_row_by_hand():
     )
 
 
+def test_a_row_with_characters_by_hand():
+    # Each half has length 1 of its own before both are joined. A mouse is known by letters alone.
+    plots = ["The old house. House!", "a mouse", "old", "xx"]
+    word = np.array([0, (1 + math.log(2)) * 2, 3, 0, 5])
+    spelt = np.array([6, 7]) * (1 + math.log(2))
+    halves = [word / np.linalg.norm(word), spelt / np.linalg.norm(spelt)]
+    expected = np.zeros((4, 7))
+    expected[0] = np.concatenate(halves) / math.sqrt(2)
+    expected[1, 6] = expected[2, 2] = 1
+    rows = SPELT.rows(plots)
+    np.testing.assert_allclose(dense(rows), expected, rtol=1e-6)
+    assert rows.row(0)[1].tolist() == [1, 2, 4, 5, 6]
+    assert rows.offsets.tolist() == [0, 5, 6, 7, 7]
+
+
 def test_an_unknown_word_and_the_end_of_a_film_part_a_pair():
     rows = TOY.rows(["old haunted house", "old", "house"])
     assert [rows.row(film)[1].tolist() for film in range(3)] == [[1, 2], [2], [1]]
@@ -49,12 +72,13 @@ def test_a_film_without_known_words_is_empty():
     assert TOY.rows(["nothing here"]).values.size == 0
 
 
-def test_a_row_does_not_depend_on_other_plots(monkeypatch):
-    plots = ["old house ghost", "ghost", "", "house ghost old house old"] * 3
-    alone = np.concatenate([dense(TOY.rows([plot])) for plot in plots])
-    together = dense(TOY.rows(plots))
-    monkeypatch.setattr(module, "BLOCK", 5)
-    blocks = dense(TOY.rows(plots))
+@pytest.mark.parametrize("vocabulary", [TOY, SPELT])
+def test_a_row_does_not_depend_on_other_plots(vocabulary, monkeypatch):
+    plots = ["old house ghost", "ghost", "", "house ghost old house old", "spouse house"] * 3
+    alone = np.concatenate([dense(vocabulary.rows([plot])) for plot in plots])
+    together = dense(vocabulary.rows(plots))
+    monkeypatch.setattr(module, "BLOCK", 4)
+    blocks = dense(vocabulary.rows(plots))
     assert (alone == together).all()
     assert (together == blocks).all()
 
@@ -66,20 +90,17 @@ def test_words_without_pairs():
 
 
 def test_texts():
-    assert [TOY.text(ngram) for ngram in range(5)] == [
-        "ghost",
-        "house",
-        "old",
-        "house ghost",
-        "old house",
-    ]
+    first = ["ghost", "house", "old", "house ghost", "old house"]
+    assert [TOY.text(ngram) for ngram in range(5)] == first
+    assert [SPELT.text(ngram) for ngram in range(7)] == [*first, " ho", "ous"]
 
 
-def test_through_tensors_and_back():
-    back = Vocabulary.of_tensors(TOY.tensors())
-    assert back.words == TOY.words
-    plots = ["the old house", "ghost house ghost"]
-    assert (dense(back.rows(plots)) == dense(TOY.rows(plots))).all()
+@pytest.mark.parametrize("vocabulary", [TOY, SPELT])
+def test_through_tensors_and_back(vocabulary):
+    back = Vocabulary.of_tensors(vocabulary.tensors())
+    assert back.words == vocabulary.words
+    plots = ["the old house", "ghost house ghost", "mouse"]
+    assert (dense(back.rows(plots)) == dense(vocabulary.rows(plots))).all()
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
@@ -113,13 +134,35 @@ def test_the_same_row_in_another_process(seed):
         ("pairs", np.array([7, 3]), "'pairs' must rise from 0 to below 3²"),
         ("pairs", np.array([3, 9]), "'pairs' must rise from 0 to below 3²"),
         ("pairs", np.array([-1, 3]), "'pairs' must rise"),
-        ("idf", np.ones(4, np.float32), r"3 words and 2 pairs, found shape \(4,\)"),
+        ("idf", np.ones(4, np.float32), r"3 words, 2 pairs and 0 characters, found .*\(4,\)"),
         ("idf", np.full(5, np.nan, np.float32), "'idf' has NaN"),
         ("idf", np.zeros(5, np.float32), "'idf' has NaN, infinity or a number not above 0"),
     ],
 )
 def test_tensors_that_cannot_be_right(name, value, sentence):
     tensors = {**TOY.tensors(), name: value}
+    if value is None:
+        del tensors[name]
+    with pytest.raises(ArtefactError, match=sentence):
+        Vocabulary.of_tensors(tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("lengths", None, "'lengths' is missing"),
+        ("characters", None, "'characters' is missing"),
+        (
+            "lengths",
+            np.array([3.0, 3.0]),
+            "'lengths' must be int64 of one dimension, found float64",
+        ),
+        ("lengths", np.array([3, 2]), "'lengths' must be 1 or more and not fall"),
+        ("idf", np.ones(5, np.float32), r"2 pairs and 2 characters, found shape \(5,\)"),
+    ],
+)
+def test_tensors_of_characters_that_cannot_be_right(name, value, sentence):
+    tensors = {**SPELT.tensors(), name: value}
     if value is None:
         del tensors[name]
     with pytest.raises(ArtefactError, match=sentence):

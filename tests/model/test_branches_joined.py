@@ -14,6 +14,8 @@ from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.errors import ArtefactError, RecipeError
 from plotgenre.learning.calibration import fit_calibration, sigmoid
+from plotgenre.learning.sparse_fitting import GenresFitted
+from plotgenre.lexicon.reading import PlotsRead
 from plotgenre.model.folder import load_model, save_model
 
 
@@ -100,25 +102,27 @@ def test_words_alone_load_without_torch_or_scikit_learn(lexical, tmp_path):
 
 
 def test_progress_of_both_branches(fused_recipe, film_lists):
-    epochs, genres = [], []
+    epochs, told = [], []
     recipe = fused_recipe.with_settings({"training.max_epochs": 2})
-    told = Progress(epoch=epochs.append, genres=genres.append)
-    GenreClassifier(recipe).fit(*film_lists, progress=told)
+    listeners = Progress(epoch=epochs.append, lexical=told.append)
+    GenreClassifier(recipe).fit(*film_lists, progress=listeners)
     assert [epoch.epoch for epoch in epochs] == [1, 2]
-    assert [one.done for one in genres] == [1, 2, 3, 4]
+    assert [one.what for one in told if isinstance(one, PlotsRead)] == ["words", "pairs", "rows"]
+    genres = [one for one in told if isinstance(one, GenresFitted)]
+    assert [(one.done, one.total) for one in genres] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_an_interrupted_fit_goes_on(fused, fused_recipe, film_lists, tmp_path):
     class StopError(Exception):
         pass
 
-    def stop(fitted_genres):
-        if fitted_genres.done == 2:
+    def stop(told):
+        if isinstance(told, GenresFitted) and told.done == 2:
             raise StopError
 
     with pytest.raises(StopError):
         GenreClassifier(fused_recipe).fit(
-            *film_lists, checkpoints=tmp_path, progress=Progress(genres=stop)
+            *film_lists, checkpoints=tmp_path, progress=Progress(lexical=stop)
         )
     epochs = []
     resumed = GenreClassifier(fused_recipe).fit(

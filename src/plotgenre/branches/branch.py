@@ -14,10 +14,12 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from plotgenre.embedding.embedder import ProgressListener
 from plotgenre.learning.history import EpochScores
 from plotgenre.learning.sparse_fitting import GenresFitted
+from plotgenre.lexicon.reading import PlotsRead
 
 Logits = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.bool_]
 Labelled = tuple[Sequence[str], Targets]
+LexicalListener = Callable[[PlotsRead | GenresFitted], None]
 
 CHUNK_FILMS = 4096
 """Films scored at once: bounds memory at a few hundred MB for 350 genres."""
@@ -33,13 +35,14 @@ class Progress:
         Called after every chunk of newly encoded slices.
     epoch
         Called after every epoch of a head's training.
-    genres
-        Called after every genre of the lexical branch's fitting.
+    lexical
+        Called after every block of plots that the lexical branch read while it is fitted, then
+        after every genre.
     """
 
     embedding: ProgressListener | None = None
     epoch: Callable[[EpochScores], None] | None = None
-    genres: Callable[[GenresFitted], None] | None = None
+    lexical: LexicalListener | None = None
 
 
 class Branch(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import numpy.typing as npt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from plotgenre.branches.branch import CHUNK_FILMS, Logits, Progress
+from plotgenre.branches.branch import CHUNK_FILMS, LexicalListener, Logits, Progress
 from plotgenre.errors import ArtefactError
 from plotgenre.learning.labelled import checked_targets
-from plotgenre.learning.sparse_fitting import GenresFitted, fit_sparse_head
+from plotgenre.learning.sparse_fitting import fit_sparse_head
 from plotgenre.learning.sparse_heads import SparseHead, SparseHeadSettings
 from plotgenre.lexicon.choosing import VocabularySettings, choose_vocabulary
 from plotgenre.lexicon.vocabulary import Vocabulary
@@ -36,7 +36,10 @@ class LexicalBranch:
     head: SparseHead
 
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
-        """One logit per film and genre, shape (n, g), float32."""
+        """One logit per film and genre, shape (n, g), float32.
+
+        A plot without a known n-gram has the genres' priors, their log-odds in train.
+        """
         logits = np.empty((len(plots), self.head.n_genres), dtype=np.float32)
         for at in range(0, len(plots), CHUNK_FILMS):
             chunk = slice(at, at + CHUNK_FILMS)
@@ -91,7 +94,7 @@ def fit_lexical(
     settings: LexicalSettings,
     *,
     checkpoints: Path | None = None,
-    progress: Callable[[GenresFitted], None] | None = None,
+    progress: LexicalListener | None = None,
 ) -> LexicalBranch:
     """Choose the vocabulary of the train plots and fit one logit per genre on it.
 
@@ -102,24 +105,25 @@ def fit_lexical(
     settings
         The vocabulary's and the head's.
     checkpoints
-        Folder of fitted genres that an interrupted call resumes from.
+        Folder of fitted genres that an interrupted call resumes from; a finished call leaves the
+        head alone in it. The vocabulary is chosen anew.
     progress
-        Called after each genre.
+        Called after each block of plots that is read, then after each genre; both have ``done``
+        and ``total``.
 
     Raises
     ------
     InputError
         If plots and targets do not fit together, no word occurs in enough films, or
-        ``checkpoints`` holds genres of another run.
+        ``checkpoints`` holds genres or a head of another run.
     MissingExtraError
         If scikit-learn is not installed.
     """
     plots = list(train[0])
     Y = checked_targets("train", len(plots), train[1])
-    vocabulary = choose_vocabulary(plots, settings)
-    head = fit_sparse_head(
-        vocabulary.rows(plots), Y, settings, checkpoints=checkpoints, progress=progress
-    )
+    vocabulary = choose_vocabulary(plots, settings, progress)
+    rows = vocabulary.rows(plots, progress)
+    head = fit_sparse_head(rows, Y, settings, checkpoints=checkpoints, progress=progress)
     return LexicalBranch(vocabulary, head)
 
 

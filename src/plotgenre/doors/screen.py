@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plotgenre.branches.branch import Progress as Listeners
+from plotgenre.lexicon.reading import PlotsRead
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from plotgenre.evaluation.intervals import Interval
     from plotgenre.experiment import Experiment
     from plotgenre.learning.history import EpochScores
+    from plotgenre.learning.sparse_fitting import GenresFitted
 
 _SHOWN_GENRES = 12
 _HEALTH_GENRES = 8
@@ -45,7 +48,7 @@ def progress() -> Iterator[Listeners]:
         disable=not console.is_terminal,
     )
     with bars:
-        yield Listeners(_EmbeddingBar(bars, console), _EpochLine(console))
+        yield Listeners(_EmbeddingBar(bars, console), _EpochLine(console), _LexicalBar(bars))
 
 
 class _EmbeddingBar:
@@ -66,6 +69,22 @@ class _EmbeddingBar:
                 f"encoding {progress.done:,}/{progress.total:,} {note}, {left:,.0f} s left",
                 file=sys.stderr,
             )
+
+
+class _LexicalBar:
+    def __init__(self, bars: Progress) -> None:
+        self.bars = bars
+        self.shown_at = time.monotonic()
+
+    def __call__(self, progress: PlotsRead | GenresFitted) -> None:
+        what = f"reading {progress.what}" if isinstance(progress, PlotsRead) else "fitting genres"
+        if not self.bars.disable:
+            if not self.bars.tasks or self.bars.tasks[-1].description != what:
+                self.bars.add_task(what, total=progress.total, note="")
+            self.bars.update(self.bars.tasks[-1].id, completed=progress.done)
+        elif time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES:
+            self.shown_at = time.monotonic()
+            print(f"{what} {progress.done:,}/{progress.total:,}", file=sys.stderr)
 
 
 class _EpochLine:

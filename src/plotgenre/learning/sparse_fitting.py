@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 
 from plotgenre.errors import MissingExtraError
-from plotgenre.learning.checkpoints import refuse_another_run, write_atomically
+from plotgenre.learning.priors import log_odds
+from plotgenre.learning.sparse_checkpoints import GenreFolder
 from plotgenre.learning.sparse_heads import GenreWeights, SparseHead, SparseHeadSettings
 from plotgenre.lexicon.sparse_rows import SparseRows
 
@@ -43,98 +40,71 @@ def fit_sparse_head(
 
     Solved in the dual by coordinate descent (Yu, Huang and Lin, "Dual coordinate descent methods
     for logistic regression and maximum entropy models", 2011; LIBLINEAR's solver 7). A genre that
-    no film or every film has learns its prior alone. The same arguments give the same head.
+    no film or every film has learns its prior alone, which is also the logit of a film without
+    entries. The same arguments give the same head.
 
     Parameters
     ----------
     rows, Y
         Train films (n, v) and their targets (n, g).
     settings
-        How strongly it is regularised, and how many weights are kept.
+        How strongly it is regularised, what a positive weighs, and how many weights are kept.
     checkpoints
-        Folder that each genre is saved to once it is fitted, and read from when the same call is
-        made again; None saves nothing.
+        Folder that each genre is saved to once it is fitted, in the end the head in their place,
+        and read from when the same call is made again; None saves nothing.
     progress
         Called after each genre.
 
     Raises
     ------
     InputError
-        If ``checkpoints`` holds genres of another run.
+        If ``checkpoints`` holds genres or a head of another run.
     MissingExtraError
         If scikit-learn is not installed.
     """
-    fit = _solver(rows, settings)
     folder = None if checkpoints is None else GenreFolder(checkpoints, _identity(rows, Y, settings))
+    n_genres = Y.shape[1]
+    if folder is not None and (head := folder.finished(rows.width, n_genres)) is not None:
+        if progress is not None:
+            progress(GenresFitted(n_genres, n_genres))
+        return head
+    fit = _solver(rows, settings)
+    pos_weights = positive_weights(Y, settings.pos_weight_cap)
+    # Where positives weigh more, a genre's odds are those of the weighted films.
+    priors = log_odds(Y) + np.log(pos_weights)
     genres = []
     for genre, targets in enumerate(Y.T):
         weights = None if folder is None else folder.read(genre)
         if weights is None:
-            weights = fit(targets)
+            if targets.any() and not targets.all():
+                weights = fit(targets, float(pos_weights[genre]))
+            else:
+                weights = GenreWeights.rounded(np.zeros(rows.width), float(priors[genre]))
             if folder is not None:
                 folder.save(genre, weights)
         genres.append(weights)
         if progress is not None:
-            progress(GenresFitted(len(genres), Y.shape[1]))
-    return SparseHead.of_genres(genres, rows.width, settings.maximum_weights)
+            progress(GenresFitted(len(genres), n_genres))
+    head = SparseHead.of_genres(genres, priors, rows.width, settings.maximum_weights)
+    if folder is not None:
+        folder.finish(head)
+    return head
 
 
-@dataclass(frozen=True, slots=True)
-class GenreFolder:
-    """The fitted genres of one run, a safetensors file each.
+def positive_weights(Y: npt.NDArray[np.bool_], cap: float) -> npt.NDArray[np.float64]:
+    """What a film with a genre weighs against one without it, shape (g,), from 1 to ``cap``.
 
-    Parameters
-    ----------
-    path
-        Folder of the files; made on the first save.
-    identity
-        What the run depends on, by name, JSON values; a genre of another identity is refused.
+    The ratio of films without to films with the genre; 1 for a genre that no film or every film
+    has.
     """
-
-    path: Path
-    identity: Mapping[str, Any]
-
-    def save(self, genre: int, weights: GenreWeights) -> None:
-        """Write a genre, whole or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        tensors: dict[str, npt.NDArray[Any]] = {
-            "ngrams": weights.ngrams,
-            "values": weights.values,
-            "scale_bias": np.array([weights.scale, weights.bias]),
-        }
-        write_atomically(self._file(genre), tensors, {"run": json.dumps(dict(self.identity))})
-
-    def read(self, genre: int) -> GenreWeights | None:
-        """A genre; None if it is not there, or damaged, which is warned of.
-
-        Raises
-        ------
-        InputError
-            If it is from a run of other settings or data; says what differs.
-        """
-        file = self._file(genre)
-        if not file.exists():
-            return None
-        try:
-            with safe_open(file, framework="numpy") as content:
-                identity = json.loads((content.metadata() or {})["run"])
-                scale, bias = content.get_tensor("scale_bias").tolist()
-                weights = GenreWeights(
-                    content.get_tensor("ngrams"), content.get_tensor("values"), scale, bias
-                )
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            warnings.warn(f"fitting anew, {file} is damaged: {error}", stacklevel=2)
-            return None
-        refuse_another_run(file, identity, self.identity)
-        return weights
-
-    def _file(self, genre: int) -> Path:
-        return self.path / f"genre-{genre:05d}.safetensors"
+    positives = Y.sum(axis=0)
+    ratios = np.where(positives > 0, (len(Y) - positives) / np.maximum(positives, 1), 1.0)
+    return ratios.clip(1.0, cap)
 
 
 def _solver(
     rows: SparseRows, settings: SparseHeadSettings
-) -> Callable[[npt.NDArray[np.bool_]], GenreWeights]:
+) -> Callable[[npt.NDArray[np.bool_], float], GenreWeights]:
     try:
         from scipy.sparse import csr_matrix
         from sklearn.linear_model import LogisticRegression
@@ -146,13 +116,7 @@ def _solver(
     entries = rows.values.astype(np.float64), rows.columns, rows.offsets.astype(np.int32)
     X = csr_matrix(entries, shape=(len(rows), rows.width))
 
-    def fit(targets: npt.NDArray[np.bool_]) -> GenreWeights:
-        films, positives = len(targets), int(targets.sum())
-        if positives in (0, films):
-            # Half a film short of never or always, as `networks.prior_biases`.
-            share = min(max(positives, 0.5), films - 0.5) / films
-            bias = math.log(share) - math.log1p(-share)
-            return GenreWeights.rounded(np.zeros(rows.width), bias)
+    def fit(targets: npt.NDArray[np.bool_], pos_weight: float) -> GenreWeights:
         model = LogisticRegression(
             C=settings.C,
             solver="liblinear",
@@ -160,6 +124,7 @@ def _solver(
             tol=_TOLERANCE,
             max_iter=_MOST_PASSES,
             random_state=0,
+            class_weight={False: 1.0, True: pos_weight},
         ).fit(X, targets)
         return GenreWeights.rounded(model.coef_[0], float(model.intercept_[0]))
 
@@ -175,6 +140,8 @@ def _identity(
         digest.update(np.ascontiguousarray(array).data)
     return {
         "C": settings.C,
+        "pos_weight_cap": settings.pos_weight_cap,
+        "maximum_weights": settings.maximum_weights,
         "films": len(rows),
         "ngrams": rows.width,
         "genres": Y.shape[1],

@@ -30,6 +30,7 @@ _TYPES = {
     "weights.values": np.int8,
     "scale": np.float32,
     "bias": np.float32,
+    "prior": np.float32,
 }
 
 
@@ -41,6 +42,10 @@ class SparseHeadSettings:
     ----------
     C
         How much the films' losses count against the L2 norm of a genre's weights.
+    pos_weight_cap
+        A film with a genre outweighs one without it as often as there are more of these, at most
+        this many times; 1 weighs all alike. Above 1 a probability is no longer a genre's share
+        among like films.
     maximum_weights
         The strongest weights of all genres together are kept, at most this many; each takes 3
         bytes on disk.
@@ -52,6 +57,7 @@ class SparseHeadSettings:
     """
 
     C: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    pos_weight_cap: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     maximum_weights: Annotated[int, Field(ge=1)] = 4_000_000
 
 
@@ -66,7 +72,7 @@ class GenreWeights:
     values
         Their weights as whole numbers from -127 to 127, int8.
     scale, bias
-        What a whole weight of 1 is, and the logit of a film without a known n-gram.
+        What a whole weight of 1 is, and what is added to a film's weighted n-grams.
     """
 
     ngrams: npt.NDArray[np.int32]
@@ -95,8 +101,8 @@ class SparseHead:
         Number of genres ``g``.
     tensors
         ``weights.offsets`` (v + 1,) int64: n-gram ``i`` owns ``offsets[i]:offsets[i + 1]`` of
-        ``weights.genres``, uint16, rising, and ``weights.values``, int8; ``scale`` and ``bias``
-        (g,), float32.
+        ``weights.genres``, uint16, rising, and ``weights.values``, int8; ``scale``, ``bias`` and
+        ``prior``, the logits of a film without a known n-gram, (g,), float32.
     """
 
     n_ngrams: int
@@ -104,8 +110,14 @@ class SparseHead:
     tensors: Mapping[str, npt.NDArray[Any]]
 
     @classmethod
-    def of_genres(cls, genres: Sequence[GenreWeights], n_ngrams: int, most: int) -> SparseHead:
-        """The head of the ``most`` strongest weights of the genres."""
+    def of_genres(
+        cls,
+        genres: Sequence[GenreWeights],
+        priors: npt.NDArray[np.floating],
+        n_ngrams: int,
+        most: int,
+    ) -> SparseHead:
+        """The head of the ``most`` strongest weights of the genres, whose priors are (g,)."""
         ngrams = np.concatenate([genre.ngrams for genre in genres])
         values = np.concatenate([genre.values for genre in genres])
         owners = np.repeat(np.arange(len(genres)), [len(genre.ngrams) for genre in genres])
@@ -120,6 +132,7 @@ class SparseHead:
             "weights.values": values[order],
             "scale": scales,
             "bias": np.array([genre.bias for genre in genres]),
+            "prior": priors,
         }
         typed = {name: tensor.astype(_TYPES[name]) for name, tensor in tensors.items()}
         return cls(n_ngrams, len(genres), typed)
@@ -127,7 +140,8 @@ class SparseHead:
     def logits(self, rows: SparseRows) -> Floats:
         """One logit per film and genre, shape (n, g); a film's do not depend on the others.
 
-        ``rows`` are of the vocabulary that the head was fitted on.
+        ``rows`` are of the vocabulary that the head was fitted on. A film without entries has the
+        genres' priors: a bias is what words are added to, not what a film without any tells.
         """
         logits = np.empty((len(rows), self.n_genres), dtype=np.float32)
         for film in range(len(rows)):
@@ -135,6 +149,7 @@ class SparseHead:
             logits[film] = values @ self._whole.take(columns, axis=0).astype(np.float32)
         logits *= self.tensors["scale"]
         logits += self.tensors["bias"]
+        logits[np.diff(rows.offsets) == 0] = self.tensors["prior"]
         return logits
 
     def check(self) -> None:
@@ -151,8 +166,8 @@ class SparseHead:
         if missing := [name for name in _TYPES if name not in self.tensors]:
             raise ArtefactError(f"sparse head tensor {missing[0]!r} is missing")
         n_weights = len(self.tensors["weights.values"].reshape(-1))
-        per_genre, per_weight = (self.n_genres,), (n_weights,)
-        shapes = ((self.n_ngrams + 1,), per_weight, per_weight, per_genre, per_genre)
+        per_weight = (n_weights,)
+        shapes = ((self.n_ngrams + 1,), per_weight, per_weight, *[(self.n_genres,)] * 3)
         for (name, kind), shape in zip(_TYPES.items(), shapes, strict=True):
             found = self.tensors[name]
             if found.shape != shape or found.dtype != kind:

@@ -64,7 +64,7 @@ def fit_model(
             (train.plots, train.Y),
             recipe.lexical,
             checkpoints=_within(checkpoints, "lexical"),
-            progress=progress.genres,
+            progress=progress.lexical,
         )
     logits = [branch.logits(validation.plots, progress) for branch in branches.values()]
     calibration = fit_calibration(logits, validation.Y, recipe.calibration)
