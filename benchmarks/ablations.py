@@ -65,6 +65,9 @@ class Films:
         self.train, self.validation = (
             read_corpus(data / f"{side}.parquet") for side in ("train", "validation")
         )
+        # By plot, since a recipe may leave films out.
+        self.plots = list(dict.fromkeys([*self.train.plots, *self.validation.plots]))
+        self.rows = {plot: row for row, plot in enumerate(self.plots)}
         self.store, self.runs = store, runs
         self.bags = cache(self._bags)
 
@@ -105,8 +108,10 @@ class Films:
         train, validation = self.sides(recipe)
         bags = self.bags(recipe.slicing, recipe.encoder)
         settings = LearningSettings(recipe.head, recipe.training, recipe.sampling)
-        rows = np.arange(len(train) + len(validation))
-        ours, held_out = bags.take(rows[: len(train)]), bags.take(rows[len(train) :])
+        ours, held_out = (
+            bags.take(np.array([self.rows[plot] for plot in side.plots]))
+            for side in (train, validation)
+        )
         fitted = fit_head(ours, train.Y, (held_out, validation.Y), settings)
         return fitted.head.logits(held_out)
 
@@ -116,7 +121,7 @@ class Films:
 
     def _bags(self, slicing: Any, encoder: Any) -> Bags:
         embedder = open_embedder(slicing, encoder, self.store)
-        return embedder.embed([*self.train.plots, *self.validation.plots])
+        return embedder.embed(self.plots)
 
 
 def main() -> None:
