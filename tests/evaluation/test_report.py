@@ -101,6 +101,17 @@ def test_hostile_names_and_texts_are_shown_and_not_run(hostile):
     assert set(HOSTILE) <= set(json.loads(counts[1])["genres"])
 
 
+def test_calibration_stands_in_the_headline_and_by_frequency(tmp_path):
+    page = written(tmp_path / "report.html", *case(40, 12), [f"Genre {j}" for j in range(12)])
+    headline, by_frequency = page.split('id="curves"')[0], page.split("By genre frequency")[1]
+    for name in ("xpected calibration error", "Brier score"):
+        assert f"{name} (lower is better)</th><td>0.0" in headline
+        assert f"{name} (lower is better)</th>" in by_frequency
+    # The tail's own, in five places.
+    tail = by_frequency.split("under 50 (tail)")[1].split("</tr>")[0]
+    assert len(re.findall(r"<td>0\.\d{5} <small>0\.\d{5} to 0\.\d{5}</small>", tail)) == 2
+
+
 def test_what_is_undefined_has_no_interval(tmp_path):
     # No genre has 500 train films, so that bucket has nothing to average.
     page = written(tmp_path / "report.html", *case(40, 12), [f"Genre {j}" for j in range(12)])
@@ -165,6 +176,11 @@ def test_baseline_gives_the_most_frequent_genres():
     assert (prior.k, prior.genres) == (2, ("a", "b"))
     assert prior.evaluation.metrics["micro_f1"].value == pytest.approx(12 / 15)
     assert prior.differences["micro_f1"].value == pytest.approx(1 - 12 / 15)
+    # 7 genres in 4 films, 9, 5 and 5 of 19 train films: 0.829 and twice 0.461, of which 1, 0.5 and
+    # 0.25 are true.
+    shares = 7 / 4 * np.array([9, 5, 5]) / 19
+    brier = ((shares - Y) ** 2).mean()
+    assert prior.evaluation.metrics["brier"].value == pytest.approx(brier)
     assert prior.differences.keys() >= prior.evaluation.metrics.keys()
 
 

@@ -26,7 +26,8 @@ class Baseline:
     genres
         Their names, most frequent first.
     evaluation
-        Its scores; probabilities are a genre's train films, relative to the most frequent one's.
+        Its scores; probabilities are a genre's train films, scaled so that their sum is the mean
+        number of genres of the test films, which favours its calibration likewise.
     differences
         Model less baseline, on the same resamples.
     """
@@ -52,8 +53,8 @@ def score_baseline(
     """
     k = _best_k(Y, train_counts)
     chosen = top_genres(train_counts, k)
-    share = (train_counts / max(train_counts.max(), 1)).astype(np.float32)
-    prior = np.broadcast_to(share, P.shape)
+    share = train_counts * (Y.sum() / len(Y) / max(train_counts.sum(), 1))
+    prior = np.broadcast_to(np.minimum(share, 1).astype(np.float32), P.shape)
     # Out of the reach of any share, so that equally frequent genres cannot slip in.
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
     evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.errors import InputError
-from plotgenre.evaluation.evaluation import SUMMARY, Evaluation
+from plotgenre.evaluation.evaluation import SUMMARY, Evaluation, decimals
 from plotgenre.evaluation.intervals import Interval
 from plotgenre.evaluation.metrics import Array, Bools, check_same_shape
 from plotgenre.evaluation.report import charts
@@ -134,11 +134,12 @@ def _operating_point(evaluation: Evaluation) -> tuple[float, float]:
 
 def _headline(
     evaluation: Evaluation, baseline: Baseline
-) -> list[tuple[str, Interval, Interval, Interval]]:
-    """Name, model, baseline and their difference of each main metric."""
+) -> list[tuple[str, int, Interval, Interval, Interval]]:
+    """Name, places to show, model, baseline and their difference of each main metric."""
     return [
         (
             name,
+            decimals(key),
             evaluation.metrics[key],
             baseline.evaluation.metrics[key],
             baseline.differences[key],
