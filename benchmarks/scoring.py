@@ -77,7 +77,9 @@ def score(
     split: Split, P: npt.NDArray[np.float32], D: Bools, thresholds: npt.NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
     """Every metric of the quality file, over the genres of train that have a test film."""
-    evaluation = evaluate(P, split.test.Y, thresholds, split.train.genres, split.counts)
+    evaluation = evaluate(
+        P, split.test.Y, thresholds, split.train.genres, split.counts, decisions=D
+    )
     found = {name: evaluation.metrics[name] for name in METRICS if name in evaluation.metrics}
     if split.second is not None:
         found["second_cataloguer_micro_f1"] = split.second.score(D)

@@ -176,7 +176,7 @@ class GenreClassifier:
         """
         P = self.predict_proba(plots)
         if not self._names:
-            return decide(P, self.thresholds_).astype(np.int64)
+            return decide(P, self.thresholds_, self.recipe_.thresholds).astype(np.int64)
         return [list(genres) for genres in self._above(P)]
 
     def tag(self, plot: str) -> dict[str, float]:
@@ -192,14 +192,14 @@ class GenreClassifier:
     def score(self, plots: Sequence[str], genres: Genres) -> float:
         """Micro-F1 over all films and genres."""
         corpus = corpus_of(plots, genres)
-        D = decide(self.predict_proba(corpus.plots), self.thresholds_)
+        D = decide(self.predict_proba(corpus.plots), self.thresholds_, self.recipe_.thresholds)
         Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
         if Y.shape != D.shape:
             raise InputError(f"targets have {Y.shape[1]} genres, the classifier {D.shape[1]}")
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))
 
     def _above(self, P: Probabilities) -> list[dict[str, float]]:
-        D = decide(P, self.thresholds_)
+        D = decide(P, self.thresholds_, self.recipe_.thresholds)
         order = np.argsort(-P, axis=1, kind="stable")
         return [
             {str(self.classes_[j]): float(p[j]) for j in ranked if on[j]}

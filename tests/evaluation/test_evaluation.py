@@ -145,6 +145,19 @@ def test_decisions_are_those_of_tagging_at_the_threshold_itself():
     assert scored.metrics["micro_f1"].value == 1
 
 
+def test_given_decisions_are_scored_and_not_the_thresholds():
+    P, Y = case()
+    D = np.zeros(Y.shape, dtype=bool)
+    D[:, [0, 4]] = True
+    scored = evaluate(P, Y, THRESHOLDS, GENRES, TRAIN_COUNTS, decisions=D, resamples=0)
+    assert scored.metrics["samples_recall"].value == pytest.approx(
+        decision_metrics(Y[:, :4], D[:, :4])["samples_recall"]
+    )
+    assert [row.predicted for row in scored.per_genre] == [80, 0, 0, 0, 80]
+    assert scored.unsupported_decisions == 80
+    assert scored.thresholds == tuple(THRESHOLDS.tolist())
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
 def test_all_and_nothing_decided(threshold):
     P, Y = case()
@@ -170,6 +183,7 @@ def test_one_film_and_empty_buckets():
         ({"Y": [[True]]}, "one shape"),
         ({"Y": [[False, False]]}, "no test film has any genre"),
         ({"P": [[np.nan, 0.5]]}, "NaN for film 0, genre 0"),
+        ({"decisions": [[True]]}, r"probabilities \(1, 2\), decisions \(1, 1\)"),
     ],
 )
 def test_bad_input_is_refused(change, message):

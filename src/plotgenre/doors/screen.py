@@ -156,8 +156,8 @@ def show_comparison(comparison: Comparison) -> None:
         title=scope,
         caption="better, worse: the 95 % interval of the difference does not hold 0",
     )
-    for row in comparison.headline():
-        table.add_row(row.name, f"{row.values[0].value:.{row.decimals}f}", *_differences(row))
+    for main in comparison.headline():
+        table.add_row(main.name, f"{main.values[0].value:.{main.decimals}f}", *_differences(main))
     wins = Table(
         "run", "best by average precision", "best by F1", title="Genres in which a run is best"
     )

@@ -14,6 +14,7 @@ from plotgenre.errors import InputError
 from plotgenre.evaluation import metrics
 from plotgenre.evaluation.intervals import Interval, bootstrap
 
+Bools: TypeAlias = npt.NDArray[np.bool_]
 Array: TypeAlias = npt.NDArray[Any]
 
 # Fewer train films than this make a genre's average precision mostly noise.
@@ -159,6 +160,7 @@ def evaluate(
     genres: Sequence[str],
     train_counts: npt.ArrayLike,
     *,
+    decisions: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -171,11 +173,14 @@ def evaluate(
     Y
         Test targets of shape (n, g), bool.
     thresholds
-        One per genre, shape (g,); a genre is on where ``P >= threshold`` in float32.
+        One per genre, shape (g,); for the table of genres, and for ``decisions``.
     genres
         Names, g of them.
     train_counts
         Train films of each genre, shape (g,).
+    decisions
+        What the model answers, shape (n, g), bool, where that is more than thresholds; without
+        it, a genre is on where ``P >= threshold`` in float32.
     resamples, seed
         Of the bootstrap, see `intervals.bootstrap`.
 
@@ -197,7 +202,7 @@ def evaluate(
     support = Y.any(axis=0)
     if not support.any():
         raise InputError("nothing to evaluate: no test film has any genre")
-    D = np.greater_equal(P, thresholds)
+    D = decided(P, thresholds, decisions)
     buckets = metrics.frequency_buckets(train_counts)
     groups = buckets | headline_groups(train_counts)
     covered = {name: mask[support] for name, mask in groups.items()}
@@ -221,12 +226,27 @@ def evaluate(
     )
 
 
+def decided(P: Array, thresholds: Array, decisions: npt.ArrayLike | None) -> Bools:
+    """The decisions (n, g) if there are any, else those of the thresholds alone.
+
+    Raises
+    ------
+    InputError
+        If the decisions are of another shape than P.
+    """
+    if decisions is None:
+        return np.asarray(np.greater_equal(P, thresholds))
+    D = np.asarray(decisions, dtype=np.bool_)
+    metrics.check_same_shape(probabilities=P, decisions=D)
+    return D
+
+
 def decimals(metric: str) -> int:
     """Places to show of a metric: where most genres are rare, calibration errors are tiny."""
     return 5 if metric in _CALIBRATION else 3
 
 
-def headline_groups(train_counts: Array) -> dict[str, npt.NDArray[np.bool_]]:
+def headline_groups(train_counts: Array) -> dict[str, Bools]:
     """Masks (g,) of the genres that `headline` needs scores of, as groups of `bootstrap`."""
     return {
         "top20": metrics.top_genres(train_counts, 20),
@@ -260,8 +280,8 @@ def _interval(stored: Mapping[str, Any]) -> Interval:
 
 
 def _bucket(stored: Mapping[str, Any]) -> Bucket:
-    fields = dict.fromkeys(_CALIBRATION, asdict(_UNKNOWN)) | stored
-    return Bucket(**{name: _interval(fields.pop(name)) for name in _OF_BUCKETS}, **fields)
+    fields: dict[str, Any] = {**dict.fromkeys(_CALIBRATION, asdict(_UNKNOWN)), **stored}
+    return Bucket(**(fields | {name: _interval(fields[name]) for name in _OF_BUCKETS}))
 
 
 def _none_to_nan(stored: Mapping[str, Any]) -> dict[str, Any]:

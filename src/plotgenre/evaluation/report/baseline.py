@@ -41,15 +41,15 @@ class Baseline:
 def score_baseline(
     P: Array,
     Y: Bools,
-    thresholds: Array,
+    D: Bools,
     genres: Sequence[str],
     train_counts: Array,
     *,
     resamples: int,
 ) -> Baseline:
-    """The baseline's scores, and how far a model of probabilities P is above them.
+    """The baseline's scores, and how far a model of probabilities P and decisions D is above them.
 
-    Parameters are those of `evaluation.evaluate`.
+    The other parameters are those of `evaluation.evaluate`.
     """
     k = _best_k(Y, train_counts)
     chosen = top_genres(train_counts, k)
@@ -63,7 +63,7 @@ def score_baseline(
     differences = paired_difference(
         Y[:, support],
         (prior[:, support], (prior >= cut)[:, support]),
-        (P[:, support], np.greater_equal(P, thresholds)[:, support]),
+        (P[:, support], D[:, support]),
         {name: mask[support] for name, mask in groups.items()},
         resamples=resamples,
     )
