@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scoring import FALLING, METRICS
+from plotgenre.evaluation.evaluation import LOWER_IS_BETTER
+from scoring import METRICS
 
 HEADINGS = {
     "micro_f1": "micro-F1",
@@ -41,7 +42,7 @@ def standing(contenders: list[dict[str, Any]]) -> dict[str, tuple[dict[str, Any]
     """Per metric our best and the best peer; no metric where either side is missing."""
     found = {}
     for metric in METRICS:
-        sign = -1 if metric in FALLING else 1
+        sign = -1 if metric in LOWER_IS_BETTER else 1
         scored = [one for one in contenders if metric in one["metrics"]]
         scored.sort(key=lambda one: sign * one["metrics"][metric]["value"], reverse=True)
         ours = [one for one in scored if is_ours(one)]
@@ -126,7 +127,7 @@ def verdict(metric: str, gap: float, difference: dict[str, float] | None) -> str
     """Ahead, behind, or level: level where the paired interval holds 0."""
     if not gap or (difference and difference["low"] <= 0 <= difference["high"]):
         return "level"
-    return "ahead" if (gap < 0) == (metric in FALLING) else "behind"
+    return "ahead" if (gap < 0) == (metric in LOWER_IS_BETTER) else "behind"
 
 
 def cheapest(contenders: list[dict[str, Any]]) -> list[list[str]]:

@@ -14,13 +14,7 @@ from plotgenre import Corpus, read_corpus
 from plotgenre.evaluation.evaluation import evaluate
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import top_genres
-from yardsticks import (
-    SecondCataloguer,
-    calibration_errors,
-    expected_calibration_error,
-    interval,
-    weights,
-)
+from yardsticks import SecondCataloguer, interval
 
 Bools = npt.NDArray[np.bool_]
 SIDES = ("train", "validation", "test")
@@ -35,8 +29,6 @@ METRICS = (
     "second_cataloguer_micro_f1",
     "expected_calibration_error",
 )
-# The fewer the better; of all others the more.
-FALLING = {"expected_calibration_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +77,10 @@ def score(
     split: Split, P: npt.NDArray[np.float32], D: Bools, thresholds: npt.NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
     """Every metric of the quality file, over the genres of train that have a test film."""
-    Y, supported = split.test.Y, split.test.Y.any(axis=0)
-    evaluation = evaluate(P, Y, thresholds, split.train.genres, split.counts)
-    found = {name: evaluation.metrics[name] for name in METRICS if name in evaluation.metrics}
-    found["expected_calibration_error"] = expected_calibration_error(
-        P[:, supported], Y[:, supported], weights(len(Y))
+    evaluation = evaluate(
+        P, split.test.Y, thresholds, split.train.genres, split.counts, decisions=D
     )
+    found = {name: evaluation.metrics[name] for name in METRICS if name in evaluation.metrics}
     if split.second is not None:
         found["second_cataloguer_micro_f1"] = split.second.score(D)
     return {name: as_dict(found[name]) for name in METRICS if name in found}
@@ -105,9 +95,6 @@ def differences(
     first, second = ((P[:, supported], D[:, supported]) for P, D in (peer, ours))
     found = paired_difference(split.test.Y[:, supported], first, second, groups)
     found["macro_average_precision_50"] = found["ranked_macro_average_precision"]
-    films, Y = weights(len(split.test)), split.test.Y[:, supported]
-    errors = [calibration_errors(P, Y, films) for P, _ in (first, second)]
-    found["expected_calibration_error"] = interval(errors[1] - errors[0], lowest=-1)
     if split.second is not None:
         scores = [split.second.scores(D) for _, D in (peer, ours)]
         found["second_cataloguer_micro_f1"] = interval(scores[1] - scores[0], lowest=-1)

@@ -1,4 +1,4 @@
-"""Two yardsticks beside plotgenre's own metrics: calibration error and the second cataloguer."""
+"""A yardstick beside plotgenre's own metrics: the second cataloguer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from plotgenre.evaluation.intervals import Interval
 
 Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.floating]
 
 
 def weights(films: int, resamples: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
@@ -24,44 +23,6 @@ def weights(films: int, resamples: int = 1000, seed: int = 0) -> npt.NDArray[np.
         for _ in range(resamples)
     ]
     return np.stack([np.ones(films), *drawn])
-
-
-def expected_calibration_error(
-    P: Floats, Y: Bools, films: npt.NDArray[np.float64], bins: int = 15
-) -> Interval:
-    """What `calibration_errors` finds, with its interval."""
-    return interval(calibration_errors(P, Y, films, bins))
-
-
-def calibration_errors(
-    P: Floats, Y: Bools, films: npt.NDArray[np.float64], bins: int = 15
-) -> npt.NDArray[np.float64]:
-    """Mean distance of probability and frequency over bins that hold equally many cells.
-
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", with equal-mass bins (Nixon et al.
-    2019, "Measuring Calibration in Deep Learning"). All cells (film, genre) count alike; cells of
-    equal probability share a bin; the bins stay the same in every resample.
-
-    Parameters
-    ----------
-    P, Y
-        Probabilities and targets of shape (n, g).
-    films
-        Weights of `weights`, shape (1 + b, n).
-    bins
-        Number of bins, fewer where probabilities repeat.
-
-    Returns
-    -------
-    Shape (1 + b,): of all films, then of each resample.
-    """
-    edges = np.unique(np.quantile(P, np.linspace(0, 1, bins + 1)[1:-1]))
-    place = np.searchsorted(edges, P.ravel(), side="right")
-    rows = np.repeat(np.arange(len(P)), P.shape[1])
-    excess = np.zeros((len(P), len(edges) + 1))
-    np.add.at(excess, (rows, place), P.ravel().astype(np.float64) - Y.ravel())
-    cells = films.sum(axis=1) * P.shape[1]
-    return np.asarray(np.abs(films @ excess).sum(axis=1) / cells)
 
 
 def micro_f1(Y: Bools, D: Bools, films: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -155,6 +155,26 @@ def test_left_out_genres_count_with_probability_zero(fitted, corpus):
     assert evaluation.metrics["micro_f1"].value == pytest.approx(micro_f1)
 
 
+@pytest.mark.parametrize(
+    "policy", [{"top_k": 1}, {"at_least_one": True, "scope": "fixed", "value": 0.97}]
+)
+def test_what_is_scored_is_what_is_predicted(film_lists, film_recipe, corpus, policy):
+    settings = {f"thresholds.{name}": value for name, value in policy.items()}
+    recipe = film_recipe.with_settings(settings | {"training.max_epochs": 3})
+    model = GenreClassifier(recipe).fit(*film_lists)
+    scored = score_classifier(model, corpus)
+    predicted = Corpus.from_lists(corpus.plots, model.predict(corpus.plots))
+    D = predicted.with_genres(scored.films.genres).Y
+    assert (scored.D == D).all()
+    by_thresholds = np.greater_equal(scored.P, scored.thresholds)
+    assert (by_thresholds != scored.D).any()
+    assert (D.sum(axis=1) == 1).any()
+    evaluation, kept = scored.evaluate(), scored.scores()
+    assert [row.predicted for row in evaluation.per_genre] == D.sum(axis=0).tolist()
+    assert (kept.D == D).all()
+    assert model.score(corpus.plots, corpus.genre_lists()) > 0
+
+
 def test_evaluation_applies_the_models_merges(film_lists, film_recipe, corpus):
     recipe = film_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
     model = GenreClassifier(recipe).fit(*film_lists)

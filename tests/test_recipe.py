@@ -19,6 +19,8 @@ def test_round_trip(tmp_path):
             "training.learning_rate": 3e-4,
             "genres.merges": {"Comedy": ["Comedy film", "Humour – ☺"]},
             "encoder.prompt": 'say "genre":\n',
+            "thresholds.top_k": 3,
+            "thresholds.at_least_one": True,
         }
     )
     recipe.save(tmp_path / "r.toml")
@@ -66,6 +68,7 @@ def test_a_folder_with_a_recipe_name_does_not_hide_it(tmp_path, monkeypatch):
         ("[head]\nkind = 'cnn'", r"r\.toml: head\.kind: .*'linear'.*got 'cnn'"),
         ("[training]\nmax_epochs = 'many'", r"r\.toml: training\.max_epochs: .*got 'many'"),
         ("[head]\nkind = 'attention'\npooling = 'mean'", "pooling must be 'none'"),
+        ("[thresholds]\ntop_k = 0", r"r\.toml: thresholds\.top_k: .*got 0"),
         ("[split]\nvalidation = 0.6\ntest = 0.6", "must leave a part"),
         ("[genres.merges]\nA = ['B']\nB = ['C']", "'B' is an alias of 'A'"),
         ("[head", r"r\.toml is not TOML"),

@@ -24,7 +24,6 @@ from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
 from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
-from plotgenre.learning.thresholds import decide
 from plotgenre.model.fitted import Model
 from plotgenre.model.fitting import fit_model
 from plotgenre.model.folder import load_model, save_model
@@ -177,37 +176,37 @@ class GenreClassifier:
         return sigmoid(self.decision_function(plots, progress))
 
     def predict(self, plots: Sequence[str]) -> list[list[str]] | npt.NDArray[np.int64]:
-        """The genres at or above their thresholds: lists of names, best first.
+        """The genres that a plot is tagged with: lists of names, best first.
 
-        A classifier that was fitted on a matrix answers with one, shape (n, g), 0 and 1; once
+        Those at or above their thresholds, where the recipe has no other policy. A classifier that was fitted on a matrix answers with one, shape (n, g), 0 and 1; once
         saved and loaded, it names its genres too.
         """
         P = self.predict_proba(plots)
         if not self._names:
-            return decide(P, self.thresholds_).astype(np.int64)
-        return [list(genres) for genres in self._above(P)]
+            return self.model_.decide(P).astype(np.int64)
+        return [list(genres) for genres in self._named(P)]
 
     def tag(self, plot: str) -> dict[str, float]:
-        """Genre to probability, for the genres at or above their thresholds, best first."""
+        """Genre to probability, for the genres that :meth:`predict` names, best first."""
         return self.tag_many([plot])[0]
 
     def tag_many(
         self, plots: Sequence[str], progress: Progress | None = None
     ) -> list[dict[str, float]]:
         """What :meth:`tag` says of each plot."""
-        return self._above(self.predict_proba(plots, progress))
+        return self._named(self.predict_proba(plots, progress))
 
     def score(self, plots: Sequence[str], genres: Genres) -> float:
         """Micro-F1 over all films and genres."""
         corpus = corpus_of(plots, genres)
-        D = decide(self.predict_proba(corpus.plots), self.thresholds_)
+        D = self.model_.decide(self.predict_proba(corpus.plots))
         Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
         if Y.shape != D.shape:
             raise InputError(f"targets have {Y.shape[1]} genres, the classifier {D.shape[1]}")
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))
 
-    def _above(self, P: Probabilities) -> list[dict[str, float]]:
-        D = decide(P, self.thresholds_)
+    def _named(self, P: Probabilities) -> list[dict[str, float]]:
+        D = self.model_.decide(P)
         order = np.argsort(-P, axis=1, kind="stable")
         return [
             {str(self.classes_[j]): float(p[j]) for j in ranked if on[j]}

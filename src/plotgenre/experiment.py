@@ -132,6 +132,8 @@ class Scored:
         Genres and targets are those of train.
     P
         Probabilities of shape (n, g); 0 for a genre that the model left out as too rare.
+    D
+        Decisions of shape (n, g), those of `GenreClassifier.predict`.
     thresholds
         One per genre, shape (g,); 1 for a genre left out.
     train_counts
@@ -140,19 +142,22 @@ class Scored:
 
     films: Corpus
     P: npt.NDArray[np.float32]
+    D: npt.NDArray[np.bool_]
     thresholds: npt.NDArray[np.float32]
     train_counts: npt.NDArray[np.int64]
 
     def evaluate(self) -> Evaluation:
         """All metrics with intervals."""
-        return evaluate(self.P, self.films.Y, self.thresholds, self.films.genres, self.train_counts)
+        films = self.films
+        return evaluate(
+            self.P, films.Y, self.thresholds, films.genres, self.train_counts, decisions=self.D
+        )
 
     def scores(self) -> Scores:
         """What a comparison with other runs needs, without plots and model."""
         films = self.films
-        return Scores.of(
-            tuple(films.ids), films.genres, self.P, films.Y, self.thresholds, self.train_counts
-        )
+        ids, counts = tuple(films.ids), self.train_counts
+        return Scores.of(ids, films.genres, self.P, films.Y, self.thresholds, counts, self.D)
 
     def write_report(
         self, evaluation: Evaluation, path: str | Path, history: History | None = None
@@ -163,7 +168,7 @@ class Scored:
         test = self.films
         films = ReportFilms(test.plots, test.ids, test.titles, test.years)
         told = None if history is None else history.as_dict()
-        write_report(evaluation, self.P, test.Y, films, told, path)
+        write_report(evaluation, self.P, test.Y, films, told, path, decisions=self.D)
 
 
 def score_classifier(
@@ -182,9 +187,11 @@ def score_classifier(
     known = [column_of[genre] for genre in classifier.classes_]
     P = np.zeros(test.Y.shape, dtype=np.float32)
     P[:, known] = classifier.predict_proba(test.plots, progress)
+    D = np.zeros(test.Y.shape, dtype=np.bool_)
+    D[:, known] = classifier.model_.decide(P[:, known])
     thresholds = np.ones(len(vocabulary), dtype=np.float32)
     thresholds[known] = classifier.thresholds_
-    return Scored(test, P, thresholds, np.array(list(classifier.train_films_.values())))
+    return Scored(test, P, D, thresholds, np.array(list(classifier.train_films_.values())))
 
 
 def evaluate_classifier(

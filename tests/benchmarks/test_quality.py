@@ -112,30 +112,6 @@ def test_the_table_names_what_is_unavailable(quality: Path) -> None:
     assert "**setfit**: absent" in text
 
 
-def test_calibration_error_by_hand(yardsticks: ModuleType) -> None:
-    P = np.array([[0.2, 0.8], [0.2, 0.8], [0.2, 0.8], [0.2, 0.8]])
-    Y = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=bool)
-    error = yardsticks.expected_calibration_error(P, Y, yardsticks.weights(4, resamples=50))
-    # Half of the cells at 0.2 and half of those at 0.8 are on: 0.3 off on either side.
-    assert error.value == pytest.approx(0.3)
-    assert error.low <= error.value <= error.high
-
-
-def test_calibrated_probabilities_have_no_error(yardsticks: ModuleType) -> None:
-    P = np.full((10, 1), 0.4)
-    Y = np.arange(10).reshape(-1, 1) < 4
-    error = yardsticks.expected_calibration_error(P, Y, yardsticks.weights(10, resamples=0))
-    assert error.value == pytest.approx(0.0)
-
-
-def test_equal_mass_bins_hold_equally_many_cells(yardsticks: ModuleType) -> None:
-    P = np.linspace(0, 1, 30).reshape(-1, 1)
-    Y = np.zeros((30, 1), dtype=bool)
-    films = yardsticks.weights(30, resamples=0)
-    # All off: whatever the bins, the error is the mean probability.
-    assert yardsticks.expected_calibration_error(P, Y, films).value == pytest.approx(0.5)
-
-
 def test_coarse_maps_any_of_the_names(yardsticks: ModuleType) -> None:
     mapping = {"Comedy": ["Comedy film", "Parody"], "War": ["War film"]}
     assert yardsticks.coarse(["Parody", "Noir"], mapping) == [True, False]

@@ -143,6 +143,8 @@ def test_evaluate(run, model, room):
     done = run("evaluate", model, "films.csv", "--json", "scores.json")
     assert done.returncode == 0, done.stderr
     assert "micro-F1" in done.stdout
+    # In the headline and by frequency.
+    assert done.stdout.count("Brier score") == 2
     scores = json.loads((room / "scores.json").read_text())
     assert scores["films"] == 90
     assert len(scores["per_genre"]) == 5

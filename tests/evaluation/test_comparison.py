@@ -101,10 +101,22 @@ def test_three_runs(case):
     P, Y = case
     ours = compare(["a", "b", "c"], [run(P, Y), run(P, Y), run(1 - P, Y)], resamples=10)
     assert ours.wins()["c"][0] == 0
-    assert [len(row) for _, *row in ours.headline()] == [2] * len(ours.headline())
-    name, values, differences = ours.headline()[0]
-    assert (name, len(values), len(differences)) == ("micro-F1", 3, 2)
-    assert differences[0].value == 0 > differences[1].value
+    first = ours.headline()[0]
+    assert (first.name, len(first.values), len(first.differences)) == ("micro-F1", 3, 2)
+    assert first.differences[0].value == 0 > first.differences[1].value
+
+
+def test_less_of_an_error_is_better(case):
+    P, Y = case
+    # Nearer to the truth where that was decided: no decision changes.
+    surer = np.where((P >= 0.5) == Y, (P + Y) / 2, P)
+    ours = compare(["a", "b", "c"], [run(P, Y), run(surer, Y), run(1 - P, Y)], resamples=200)
+    rows = {row.metric: row for row in ours.headline()}
+    assert rows["brier"].differences[0].high < 0 < rows["brier"].differences[1].low
+    assert rows["brier"].verdicts == ("better", "worse")
+    assert rows["expected_calibration_error"].verdicts[1] == "worse"
+    assert rows["micro_f1"].verdicts == ("", "worse")
+    assert (rows["brier"].decimals, rows["micro_f1"].decimals) == (5, 3)
 
 
 def test_other_films_are_refused(case):

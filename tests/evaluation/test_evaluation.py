@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from plotgenre.errors import InputError
-from plotgenre.evaluation.evaluation import Evaluation, evaluate
+from plotgenre.evaluation.calibration import calibration_metrics
+from plotgenre.evaluation.evaluation import LOWER_IS_BETTER, SUMMARY, Evaluation, evaluate
 from plotgenre.evaluation.metrics import decision_metrics, ranking_metrics
 from plotgenre.learning.thresholds import decide
 
@@ -32,6 +33,7 @@ def test_metrics_cover_the_genres_with_test_films(evaluation):
     P, Y = case()
     D = decide(P, THRESHOLDS)
     plain = decision_metrics(Y[:, :4], D[:, :4]) | ranking_metrics(Y[:, :4], P[:, :4])
+    plain |= calibration_metrics(Y[:, :4], P[:, :4])
     assert evaluation.genres_with_support == plain.pop("genres_with_support") == 4
     for name, value in plain.items():
         assert evaluation.metrics[name].value == pytest.approx(value), name
@@ -66,6 +68,12 @@ def test_buckets(evaluation):
     assert evaluation.buckets["head"].macro_f1.value == pytest.approx(head["macro_f1_supported"])
     sizes = {name: (b.genres, b.genres_with_support) for name, b in evaluation.buckets.items()}
     assert sizes == {"head": (2, 2), "mid": (1, 1), "tail": (2, 1)}
+    # Of the tail's two genres only one has a test film.
+    for name, columns in {"head": [0, 1], "mid": [2], "tail": [3]}.items():
+        for metric, value in calibration_metrics(Y[:, columns], P[:, columns]).items():
+            interval = getattr(evaluation.buckets[name], metric)
+            assert interval.value == pytest.approx(value)
+            assert interval.low <= interval.value <= interval.high
 
 
 def test_rows_keep_every_genre_in_order(evaluation):
@@ -87,6 +95,21 @@ def test_json_and_back(evaluation):
     assert again.as_dict() == evaluation.as_dict()
 
 
+def test_an_evaluation_from_before_calibration_was_scored_is_still_read(evaluation):
+    stored = json.loads(json.dumps(evaluation.as_dict()))
+    for figures in (stored["metrics"], *stored["buckets"].values()):
+        del figures["expected_calibration_error"], figures["brier"]
+    old = Evaluation.from_dict(stored)
+    assert old.buckets["head"].macro_f1 == evaluation.buckets["head"].macro_f1
+    assert old.metrics["lrap"] == evaluation.metrics["lrap"]
+    for score in (old.metrics["brier"], old.buckets["tail"].expected_calibration_error):
+        assert all(math.isnan(end) for end in (score.value, score.low, score.high))
+    assert old.summary_rows()[-1] == ("Brier score (lower is better)", "nan", "nan to nan")
+    del stored["buckets"]["head"]["macro_f1"]
+    with pytest.raises(InputError, match="macro_f1"):
+        Evaluation.from_dict(stored)
+
+
 @pytest.mark.parametrize("wrong", [{}, {"metrics": 3}, {"metrics": {"micro_f1": {"height": 1}}}])
 def test_what_is_no_evaluation_is_refused(wrong):
     with pytest.raises(InputError, match="not an evaluation"):
@@ -102,6 +125,15 @@ def test_summary_is_text(evaluation):
     rows = {name: (value, interval) for name, value, interval in evaluation.summary_rows()}
     micro = evaluation.metrics["micro_f1"]
     assert rows["micro-F1"] == (f"{micro.value:.3f}", f"{micro.low:.3f} to {micro.high:.3f}")
+    brier = evaluation.metrics["brier"]
+    ends = f"{brier.low:.5f} to {brier.high:.5f}"
+    assert rows["Brier score (lower is better)"] == (f"{brier.value:.5f}", ends)
+
+
+def test_names_say_where_lower_is_better(evaluation):
+    assert evaluation.metrics.keys() > LOWER_IS_BETTER
+    for name, key in SUMMARY.items():
+        assert ("lower is better" in name) == (key in LOWER_IS_BETTER), name
 
 
 def test_decisions_are_those_of_tagging_at_the_threshold_itself():
@@ -111,6 +143,19 @@ def test_decisions_are_those_of_tagging_at_the_threshold_itself():
     scored = evaluate(P, Y, thresholds, ("a", "b"), (5, 5), resamples=0)
     assert [row.predicted for row in scored.per_genre] == decide(P, thresholds).sum(0).tolist()
     assert scored.metrics["micro_f1"].value == 1
+
+
+def test_given_decisions_are_scored_and_not_the_thresholds():
+    P, Y = case()
+    D = np.zeros(Y.shape, dtype=bool)
+    D[:, [0, 4]] = True
+    scored = evaluate(P, Y, THRESHOLDS, GENRES, TRAIN_COUNTS, decisions=D, resamples=0)
+    assert scored.metrics["samples_recall"].value == pytest.approx(
+        decision_metrics(Y[:, :4], D[:, :4])["samples_recall"]
+    )
+    assert [row.predicted for row in scored.per_genre] == [80, 0, 0, 0, 80]
+    assert scored.unsupported_decisions == 80
+    assert scored.thresholds == tuple(THRESHOLDS.tolist())
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
@@ -138,6 +183,7 @@ def test_one_film_and_empty_buckets():
         ({"Y": [[True]]}, "one shape"),
         ({"Y": [[False, False]]}, "no test film has any genre"),
         ({"P": [[np.nan, 0.5]]}, "NaN for film 0, genre 0"),
+        ({"decisions": [[True]]}, r"probabilities \(1, 2\), decisions \(1, 1\)"),
     ],
 )
 def test_bad_input_is_refused(change, message):

@@ -5,6 +5,7 @@ import pytest
 
 from plotgenre.errors import InputError
 from plotgenre.evaluation import intervals
+from plotgenre.evaluation.calibration import calibration_metrics
 from plotgenre.evaluation.intervals import bootstrap, paired_bootstrap, paired_difference
 from plotgenre.evaluation.metrics import decision_metrics, ranking_metrics
 
@@ -19,7 +20,7 @@ def case(films=60, seed=0, digits=2):
 
 
 def plain_metrics(Y, P, D):
-    return decision_metrics(Y, D) | ranking_metrics(Y, P)
+    return decision_metrics(Y, D) | ranking_metrics(Y, P) | calibration_metrics(Y, P)
 
 
 def test_values_are_the_metrics_of_the_films_as_they_are():
@@ -41,6 +42,8 @@ def test_each_resample_is_an_evaluation_of_the_films_drawn(monkeypatch, cells):
         films = np.repeat(np.arange(len(Y)), weight.astype(int))
         plain = plain_metrics(Y[films], P[films], D[films])
         del plain["genres_with_support"]
+        # Bins are those of the films as they are: `test_calibration` has this one.
+        plain["expected_calibration_error"] = resampled["expected_calibration_error"][row]
         assert {name: column[row] for name, column in resampled.items()} == pytest.approx(plain)
 
 
@@ -89,6 +92,15 @@ def test_groups_are_the_metrics_of_their_columns():
     assert ours["rare_macro_f1"].value == pytest.approx(plain["macro_f1_supported"])
     precision = ours["rare_macro_average_precision"].value
     assert precision == pytest.approx(plain["macro_average_precision"])
+    for name in ("expected_calibration_error", "brier"):
+        assert ours[f"rare_{name}"].value == pytest.approx(plain[name])
+
+
+def test_a_group_without_genres_is_undefined():
+    ours = bootstrap(*case(), {"none": np.zeros(6, dtype=bool)}, resamples=3)
+    for name in ("macro_f1", "expected_calibration_error", "brier"):
+        assert math.isnan(ours[f"none_{name}"].value)
+        assert math.isnan(ours[f"none_{name}"].low)
 
 
 def test_same_seed_same_intervals_other_seed_others():

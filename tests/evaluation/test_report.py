@@ -101,6 +101,39 @@ def test_hostile_names_and_texts_are_shown_and_not_run(hostile):
     assert set(HOSTILE) <= set(json.loads(counts[1])["genres"])
 
 
+def test_calibration_stands_in_the_headline_and_by_frequency(tmp_path):
+    page = written(tmp_path / "report.html", *case(40, 12), [f"Genre {j}" for j in range(12)])
+    headline, by_frequency = page.split('id="curves"')[0], page.split("By genre frequency")[1]
+    for name in ("xpected calibration error", "Brier score"):
+        assert f"{name} (lower is better)</th><td>0.0" in headline
+        assert f"{name} (lower is better)</th>" in by_frequency
+    # The tail's own, in five places.
+    tail = by_frequency.split("under 50 (tail)")[1].split("</tr>")[0]
+    assert len(re.findall(r"<td>0\.\d{5} <small>0\.\d{5} to 0\.\d{5}</small>", tail)) == 2
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_the_explorer_says_that_it_moves_thresholds_only(tmp_path, policy):
+    P, Y = case(40, 12)
+    D = np.float32(0.3) <= P
+    if policy:
+        # Two decisions fewer than the thresholds make.
+        rows, columns = (index[:2] for index in np.nonzero(D))
+        D[rows, columns] = False
+    names, counts = [f"Genre {j}" for j in range(12)], np.arange(12, 0, -1) * 5
+    scores = evaluate(P, Y, np.full(12, 0.3), names, counts, decisions=D, resamples=0)
+    films = ReportFilms(["A plot."] * 40, [str(i) for i in range(40)])
+    path = tmp_path / "report.html"
+    write_report(scores, P, Y, films, None, path, decisions=D, resamples=0)
+    page = path.read_text(encoding="utf-8")
+    assert ("changes 2 of its decisions here" in page) == policy
+    stored = re.search(r'<script type="application/json" id="counts">(.*?)</script>', page, re.S)
+    counts = json.loads(stored[1])
+    shown = [names.index(name) for name in counts["genres"]]
+    assert counts["own_found"] == (D & Y).sum(axis=0)[shown].tolist()
+    assert counts["own_predicted"] == D.sum(axis=0)[shown].tolist()
+
+
 def test_what_is_undefined_has_no_interval(tmp_path):
     # No genre has 500 train films, so that bucket has nothing to average.
     page = written(tmp_path / "report.html", *case(40, 12), [f"Genre {j}" for j in range(12)])
@@ -161,10 +194,15 @@ def test_baseline_gives_the_most_frequent_genres():
     Y = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 0]], dtype=bool)
     P = np.where(Y, 0.9, 0.1).astype(np.float32)
     # k = 1: F1 8/11; k = 2: 12/15; k = 3: 14/19.
-    prior = score_baseline(P, Y, np.full(3, 0.5), "abc", np.array([9, 5, 5]), resamples=20)
+    prior = score_baseline(P, Y, P >= 0.5, "abc", np.array([9, 5, 5]), resamples=20)
     assert (prior.k, prior.genres) == (2, ("a", "b"))
     assert prior.evaluation.metrics["micro_f1"].value == pytest.approx(12 / 15)
     assert prior.differences["micro_f1"].value == pytest.approx(1 - 12 / 15)
+    # 7 genres in 4 films, 9, 5 and 5 of 19 train films: 0.829 and twice 0.461, of which 1, 0.5 and
+    # 0.25 are true.
+    shares = 7 / 4 * np.array([9, 5, 5]) / 19
+    brier = ((shares - Y) ** 2).mean()
+    assert prior.evaluation.metrics["brier"].value == pytest.approx(brier)
     assert prior.differences.keys() >= prior.evaluation.metrics.keys()
 
 

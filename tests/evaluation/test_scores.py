@@ -42,6 +42,12 @@ def test_decisions_are_those_before_rounding(scores):
     assert scores.D.tolist() == [[False, False], [False, False], [True, True]]
 
 
+def test_given_decisions_are_kept(scores):
+    parts = (scores.P.astype(np.float32), scores.Y, scores.thresholds, scores.train_counts)
+    kept = Scores.of(scores.ids, scores.genres, *parts, decisions=~scores.D)
+    assert kept.D.tolist() == (~scores.D).tolist()
+
+
 def test_saving_again_replaces(scores, tmp_path):
     scores.save(tmp_path)
     dataclasses.replace(scores, ids=("a", "b", "c")).save(tmp_path)

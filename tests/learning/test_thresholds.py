@@ -218,6 +218,74 @@ def test_decide_switches_on_at_the_threshold_itself_whatever_the_precision():
     assert decide(np.array([[0.1, 0.5]], dtype=np.float32), thresholds).all()
 
 
+def decided(P, thresholds, **policy):
+    thresholds = np.array(thresholds, dtype=np.float32)
+    return decide(np.array(P), thresholds, ThresholdSettings(**policy)).astype(int).tolist()
+
+
+def test_top_k_keeps_the_most_probable_of_those_above_their_thresholds():
+    P, thresholds = [[0.9, 0.8, 0.7, 0.2], [0.1, 0.6, 0.0, 0.3]], [0.95, 0.5, 0.5, 0.1]
+    assert decided(P, thresholds) == [[0, 1, 1, 1], [0, 1, 0, 1]]
+    assert decided(P, thresholds, top_k=2) == [[0, 1, 1, 0], [0, 1, 0, 1]]
+    # The first genre is the most probable, but not on; the last is the furthest above its own.
+    assert decided(P, thresholds, top_k=1) == [[0, 1, 0, 0], [0, 1, 0, 0]]
+    assert decided(P, thresholds, top_k=9) == decided(P, thresholds)
+
+
+def test_top_k_takes_the_first_of_equals():
+    assert decided([[0.5, 0.7, 0.7, 0.7]], [0.1] * 4, top_k=2) == [[0, 1, 1, 0]]
+
+
+def test_at_least_one_by_hand():
+    # Odds of 2/3, 1/3 and 1/49 to thresholds' odds of 3/2, 1 and 1/24: 4/9, 1/3 and 24/49.
+    near, far, nearest = (0.4, 0.6), (0.25, 0.5), (0.02, 0.04)
+    P, thresholds = zip(near, far, nearest, strict=True)
+    assert decided([P, [0.4, 0.25, 0.01]], thresholds) == [[0, 0, 0], [0, 0, 0]]
+    answered = decided([P, [0.4, 0.25, 0.01]], thresholds, at_least_one=True)
+    assert answered == [[0, 0, 1], [1, 0, 0]]
+    # A film that has one gets no other.
+    assert decided([[0.6, 0.4, 0.03]], thresholds, at_least_one=True) == [[1, 0, 0]]
+    assert decided([P], thresholds, at_least_one=True, top_k=1) == [[0, 0, 1]]
+
+
+def test_at_least_one_is_the_most_probable_under_one_threshold():
+    P, _ = informative(200, 6, 3, digits=2)
+    D = decide(P, np.full(6, 0.7, np.float32), ThresholdSettings(at_least_one=True))
+    alone = ~(P >= 0.7).any(axis=1)
+    assert 10 < alone.sum() < 190
+    assert (D.sum(axis=1)[alone] == 1).all()
+    assert D[alone].argmax(axis=1).tolist() == P[alone].argmax(axis=1).tolist()
+    assert (D[~alone] == (P[~alone] >= np.float32(0.7))).all()
+
+
+@pytest.mark.parametrize("zero", [0.0, 1e-45])
+def test_at_least_one_leaves_out_what_is_out_of_reach(zero):
+    assert decided([[0.9, 0.0, zero]], [1, 0.9, 0.5], at_least_one=True) == [[0, 0, 1]]
+    assert decided([[0.9, 0.5]], [1, np.nextafter(1, 2)], at_least_one=True) == [[0, 0]]
+    assert decided([[0.9, 0.5]], [1, 0], at_least_one=True) == [[0, 1]]
+
+
+def test_a_policy_changes_no_threshold():
+    P, Y = informative(50, 4, 9)
+    for scope in ("global", "per_genre", "micromacro"):
+        plain = tune_thresholds(P, Y, settings(scope))
+        policy = tune_thresholds(P, Y, settings(scope, top_k=1, at_least_one=True))
+        assert policy.tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("policy", [{"top_k": 2}, {"at_least_one": True}])
+def test_tuning_under_a_policy_would_gain_nothing_on_other_films(policy):
+    P, Y = informative(1200, 6, 11)
+    under, plain = settings(**policy), tune_thresholds(P[:600], Y[:600], settings())
+
+    def reached(threshold, films):
+        D = decide(P[films], np.full(6, threshold, np.float32), under)
+        return score("micro_f1", Y[films], D)
+
+    tuned = max(np.linspace(0.05, 0.95, 46), key=lambda t: reached(t, slice(600)))
+    assert reached(plain[0], slice(600, None)) >= reached(tuned, slice(600, None)) - 0.01
+
+
 def test_tuned_decisions_score_what_evaluation_says():
     P, Y = informative(50, 4, 9)
     D = decide(P, tune_thresholds(P, Y, settings(metric="jaccard")))
@@ -254,7 +322,10 @@ def test_decide_refuses_thresholds_of_other_genres():
         decide(np.zeros((2, 3)), np.zeros(2, dtype=np.float32))
 
 
-@pytest.mark.parametrize("wrong", [{"scope": "each"}, {"metric": "f1"}, {"value": 2.0}, {"x": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"scope": "each"}, {"metric": "f1"}, {"value": 2.0}, {"x": 1}, {"top_k": 0}, {"top_k": 1.5}],
+)
 def test_settings_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError):
         ThresholdSettings(**wrong)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
     from plotgenre.corpus.health import CorpusHealth
     from plotgenre.embedding.embedder import EmbeddingProgress
-    from plotgenre.evaluation.comparison import Comparison
+    from plotgenre.evaluation.comparison import Comparison, HeadlineRow
     from plotgenre.evaluation.evaluation import Evaluation
-    from plotgenre.evaluation.intervals import Interval
     from plotgenre.experiment import Experiment
     from plotgenre.learning.history import EpochScores
     from plotgenre.learning.sparse_fitting import GenresFitted
@@ -138,14 +137,17 @@ def show_evaluation(evaluation: Evaluation) -> None:
         "value",
         "95 % interval",
         title=f"{evaluation.films:,} films, {evaluation.genres_with_support} genres with a film",
+        caption="higher is better where no word says otherwise",
     )
     for name, value, interval in evaluation.summary_rows():
         # A metric over genres that this corpus does not have is undefined.
         if value != "nan":
             table.add_row(name, value, interval)
     buckets = Table(
-        "train films", "genres", "macro-F1", "macro average precision", title="By frequency"
-    )
+        "train films", "genres", "macro-F1", "macro average precision",
+        "calibration error (lower is better)", "Brier score (lower is better)",
+        title="By frequency",
+    )  # fmt: skip
     for name, bucket in evaluation.buckets.items():
         if not bucket.genres_with_support:
             continue
@@ -154,6 +156,8 @@ def show_evaluation(evaluation: Evaluation) -> None:
             f"{bucket.genres_with_support}",
             f"{bucket.macro_f1.value:.3f}",
             f"{bucket.macro_average_precision.value:.3f}",
+            f"{bucket.expected_calibration_error.value:.5f}",
+            f"{bucket.brier.value:.5f}",
         )
     console = Console()
     console.print(table)
@@ -169,10 +173,10 @@ def show_comparison(comparison: Comparison) -> None:
         escape(reference),
         *(escape(f"{run}, less the first") for run in others),
         title=scope,
-        caption="* the 95 % interval of the difference does not hold 0",
+        caption="better, worse: the 95 % interval of the difference does not hold 0",
     )
-    for name, values, differences in comparison.headline():
-        table.add_row(name, f"{values[0].value:.3f}", *map(_difference, differences))
+    for main in comparison.headline():
+        table.add_row(main.name, f"{main.values[0].value:.{main.decimals}f}", *_differences(main))
     wins = Table(
         "run", "best by average precision", "best by F1", title="Genres in which a run is best"
     )
@@ -191,10 +195,10 @@ def show_comparison(comparison: Comparison) -> None:
         console.print(shown)
 
 
-def _difference(difference: Interval) -> str:
-    value, low, high = difference.value, difference.low, difference.high
-    mark = " *" if low > 0 or high < 0 else ""
-    return f"{value:+.3f} ({low:+.3f} to {high:+.3f}){mark}"
+def _differences(row: HeadlineRow) -> Iterator[str]:
+    for one, verdict in zip(row.differences, row.verdicts, strict=True):
+        value, low, high = (f"{x:+.{row.decimals}f}" for x in (one.value, one.low, one.high))
+        yield f"{value} ({low} to {high}) {verdict}".rstrip()
 
 
 def show_experiment(experiment: Experiment) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from plotgenre.errors import InputError
-from plotgenre.evaluation.evaluation import SUMMARY, headline, headline_groups, nan_to_none
+from plotgenre.evaluation.evaluation import (
+    LOWER_IS_BETTER,
+    SUMMARY,
+    decimals,
+    headline,
+    headline_groups,
+    nan_to_none,
+)
 from plotgenre.evaluation.intervals import Interval, paired_bootstrap
 from plotgenre.evaluation.metrics import Array, Bools, per_genre
 from plotgenre.evaluation.scores import Scores
@@ -34,6 +41,31 @@ class ComparedGenre:
     f1: tuple[float, ...]
     best_by_average_precision: str | None
     best_by_f1: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineRow:
+    """A main metric in every run, and each later run's difference from the first."""
+
+    name: str
+    metric: str
+    values: tuple[Interval, ...]
+    differences: tuple[Interval, ...]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Of each difference ``better`` or ``worse``, or nothing where its interval holds 0."""
+        words = ("worse", "better")
+        falling = self.metric in LOWER_IS_BETTER
+        return tuple(
+            words[(one.value > 0) != falling] if one.low > 0 or one.high < 0 else ""
+            for one in self.differences
+        )
+
+    @property
+    def decimals(self) -> int:
+        """Places to show of its figures."""
+        return decimals(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +102,14 @@ class Comparison:
         decided = Counter(row.best_by_f1 for row in self.per_genre)
         return {run: (ranked[run], decided[run]) for run in self.runs}
 
-    def headline(self) -> list[tuple[str, list[Interval], list[Interval]]]:
-        """Name, each run's value and each later run's difference, of the main metrics.
-
-        A metric over genres that the test films do not have is left out.
-        """
+    def headline(self) -> list[HeadlineRow]:
+        """The main metrics; one over genres that the test films do not have is left out."""
         return [
-            (
+            HeadlineRow(
                 name,
-                [metrics[key] for metrics in self.metrics],
-                [differences[key] for differences in self.differences[1:]],
+                key,
+                tuple(metrics[key] for metrics in self.metrics),
+                tuple(differences[key] for differences in self.differences[1:]),
             )
             for name, key in SUMMARY.items()
             if not np.isnan(self.metrics[0][key].value)

@@ -14,6 +14,7 @@ from plotgenre.errors import InputError
 from plotgenre.evaluation import metrics
 from plotgenre.evaluation.intervals import Interval, bootstrap
 
+Bools: TypeAlias = npt.NDArray[np.bool_]
 Array: TypeAlias = npt.NDArray[Any]
 
 # Fewer train films than this make a genre's average precision mostly noise.
@@ -35,7 +36,17 @@ SUMMARY = {
     "subset accuracy": "subset_accuracy",
     "label accuracy": "label_accuracy",
     "hit rate": "hit_rate",
+    "expected calibration error (lower is better)": "expected_calibration_error",
+    "Brier score (lower is better)": "brier",
 }
+# Of all other metrics in `Evaluation.metrics` more is better.
+LOWER_IS_BETTER = frozenset(
+    {"hamming_loss", "coverage_error", "ranking_loss", "expected_calibration_error", "brier"}
+)
+# What an `evaluation.json` written before there were these metrics has of them.
+_UNKNOWN = Interval(math.nan, math.nan, math.nan)
+_CALIBRATION = ("expected_calibration_error", "brier")
+_OF_BUCKETS = ("macro_f1", "macro_average_precision", *_CALIBRATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,8 @@ class Bucket:
     genres_with_support: int
     macro_f1: Interval
     macro_average_precision: Interval
+    expected_calibration_error: Interval
+    brier: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +90,11 @@ class Evaluation:
         Decisions for genres without a test film. All of them count as wrong in the table
         ``per_genre`` and none in ``metrics``, for nothing can be found there.
     metrics
-        Name to value with 95 % interval: those of `metrics.decision_metrics` and
-        `metrics.ranking_metrics`, and ``macro_average_precision_50`` (genres with at least 50
-        train films), ``top20_micro_f1`` and ``top20_macro_f1`` (the 20 genres with most train
-        films; films with none of them count as well).
+        Name to value with 95 % interval: those of `metrics.decision_metrics`,
+        `metrics.ranking_metrics` and `calibration.calibration_metrics` (NaN if it was written
+        before there were these), and ``macro_average_precision_50`` (genres with at least 50 train
+        films), ``top20_micro_f1`` and ``top20_macro_f1`` (the 20 genres with most train films;
+        films with none of them count as well).
     per_genre
         One row for each genre, those without support included, in the model's order.
     buckets
@@ -106,10 +120,12 @@ class Evaluation:
 
     def summary_rows(self) -> list[tuple[str, str, str]]:
         """Name, value and interval of the main metrics as text, for a table."""
-        return [
-            (name, f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
-            for name, interval in ((name, self.metrics[key]) for name, key in SUMMARY.items())
-        ]
+        rows = []
+        for name, key in SUMMARY.items():
+            places, score = decimals(key), self.metrics[key]
+            ends = f"{score.low:.{places}f} to {score.high:.{places}f}"
+            rows.append((name, f"{score.value:.{places}f}", ends))
+        return rows
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as what JSON can hold; NaN becomes None."""
@@ -127,7 +143,8 @@ class Evaluation:
         try:
             fields = dict(stored)
             return cls(
-                metrics={name: _interval(value) for name, value in fields.pop("metrics").items()},
+                metrics=dict.fromkeys(_CALIBRATION, _UNKNOWN)
+                | {name: _interval(value) for name, value in fields.pop("metrics").items()},
                 per_genre=tuple(GenreRow(**_none_to_nan(row)) for row in fields.pop("per_genre")),
                 buckets={name: _bucket(value) for name, value in fields.pop("buckets").items()},
                 **fields,
@@ -143,6 +160,7 @@ def evaluate(
     genres: Sequence[str],
     train_counts: npt.ArrayLike,
     *,
+    decisions: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -155,11 +173,14 @@ def evaluate(
     Y
         Test targets of shape (n, g), bool.
     thresholds
-        One per genre, shape (g,); a genre is on where ``P >= threshold`` in float32.
+        One per genre, shape (g,); for the table of genres, and for ``decisions``.
     genres
         Names, g of them.
     train_counts
         Train films of each genre, shape (g,).
+    decisions
+        What the model answers, shape (n, g), bool, where that is more than thresholds; without
+        it, a genre is on where ``P >= threshold`` in float32.
     resamples, seed
         Of the bootstrap, see `intervals.bootstrap`.
 
@@ -181,7 +202,7 @@ def evaluate(
     support = Y.any(axis=0)
     if not support.any():
         raise InputError("nothing to evaluate: no test film has any genre")
-    D = np.greater_equal(P, thresholds)
+    D = decided(P, thresholds, decisions)
     buckets = metrics.frequency_buckets(train_counts)
     groups = buckets | headline_groups(train_counts)
     covered = {name: mask[support] for name, mask in groups.items()}
@@ -198,15 +219,34 @@ def evaluate(
             name: Bucket(
                 genres=int(mask.sum()),
                 genres_with_support=int(covered[name].sum()),
-                macro_f1=scores[f"{name}_macro_f1"],
-                macro_average_precision=scores[f"{name}_macro_average_precision"],
+                **{metric: scores[f"{name}_{metric}"] for metric in _OF_BUCKETS},
             )
             for name, mask in buckets.items()
         },
     )
 
 
-def headline_groups(train_counts: Array) -> dict[str, npt.NDArray[np.bool_]]:
+def decided(P: Array, thresholds: Array, decisions: npt.ArrayLike | None) -> Bools:
+    """The decisions (n, g) if there are any, else those of the thresholds alone.
+
+    Raises
+    ------
+    InputError
+        If the decisions are of another shape than P.
+    """
+    if decisions is None:
+        return np.asarray(np.greater_equal(P, thresholds))
+    D = np.asarray(decisions, dtype=np.bool_)
+    metrics.check_same_shape(probabilities=P, decisions=D)
+    return D
+
+
+def decimals(metric: str) -> int:
+    """Places to show of a metric: where most genres are rare, calibration errors are tiny."""
+    return 5 if metric in _CALIBRATION else 3
+
+
+def headline_groups(train_counts: Array) -> dict[str, Bools]:
     """Masks (g,) of the genres that `headline` needs scores of, as groups of `bootstrap`."""
     return {
         "top20": metrics.top_genres(train_counts, 20),
@@ -240,12 +280,8 @@ def _interval(stored: Mapping[str, Any]) -> Interval:
 
 
 def _bucket(stored: Mapping[str, Any]) -> Bucket:
-    fields = dict(stored)
-    return Bucket(
-        macro_f1=_interval(fields.pop("macro_f1")),
-        macro_average_precision=_interval(fields.pop("macro_average_precision")),
-        **fields,
-    )
+    fields: dict[str, Any] = {**dict.fromkeys(_CALIBRATION, asdict(_UNKNOWN)), **stored}
+    return Bucket(**(fields | {name: _interval(fields[name]) for name in _OF_BUCKETS}))
 
 
 def _none_to_nan(stored: Mapping[str, Any]) -> dict[str, Any]:

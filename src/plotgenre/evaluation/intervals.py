@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.errors import InputError
-from plotgenre.evaluation import metrics
+from plotgenre.evaluation import calibration, metrics
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Array: TypeAlias = npt.NDArray[Any]
@@ -44,7 +44,7 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Every metric of `metrics` with its 95 % percentile interval over films.
+    """Every metric of `metrics` and `calibration` with its 95 % percentile interval over films.
 
     Macro averages of a resample run over the genres that have a film in the resample, and
     intervals over the resamples in which the metric is defined. Thresholds and model are taken as
@@ -60,8 +60,9 @@ def bootstrap(
         Targets, probabilities and decisions, each of shape (n, g).
     groups
         Named subsets of genres, masks of shape (g,). Each adds ``{name}_micro_f1``,
-        ``{name}_macro_f1`` and ``{name}_macro_average_precision`` (both over its genres with
-        support). Films without any of its genres count as well.
+        ``{name}_macro_f1``, ``{name}_macro_average_precision`` (both over its genres with
+        support), ``{name}_expected_calibration_error`` and ``{name}_brier`` (both over all its
+        cells). Films without any of its genres count as well.
     resamples
         Number of resamples b; 0 gives NaN ends.
     seed
@@ -193,6 +194,7 @@ def _resampled(
         **{name: _weighted_mean(column, weights) for name, column in by_film.items()},
         "micro_average_precision": _micro_average_precision(Y, P, weights),
         "macro_average_precision": metrics.mean_over(average_precision, actual > 0),
+        **_calibration(Y, P, weights),
     }
     for name, mask in groups.items():
         averages = metrics.count_averages(found[:, mask], predicted[:, mask], actual[:, mask])
@@ -200,7 +202,16 @@ def _resampled(
         values[f"{name}_micro_f1"] = averages["micro_f1"]
         values[f"{name}_macro_f1"] = averages["macro_f1_supported"]
         values[f"{name}_macro_average_precision"] = precision
+        for metric, column in _calibration(Y[:, mask], P[:, mask], weights).items():
+            values[f"{name}_{metric}"] = column
     return {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
+
+
+def _calibration(Y: Bools, P: Array, weights: npt.NDArray[np.float32]) -> dict[str, Array]:
+    return {
+        "expected_calibration_error": calibration.calibration_errors(Y, P, weights),
+        "brier": _weighted_mean(calibration.squared_errors(Y, P), weights),
+    }
 
 
 def _without_support_count(averages: Mapping[str, Array]) -> dict[str, Array]:

@@ -100,7 +100,7 @@ def _metadata(evaluation: Evaluation | None) -> str:
             dataset_split="test",
             metric_type=_metric_type(key),
             metric_name=name,
-            metric_value=round(value, 4),
+            metric_value=round(value, 5),
         )
         for name, key, value in _defined(evaluation)
     ]
@@ -156,7 +156,8 @@ def _scores(evaluation: Evaluation) -> str:
 ## Scores on {evaluation.films:,} test films
 
 Over the {evaluation.genres_with_support} genres of train that have a test film; 95 % bootstrap
-intervals over films. Genres that the model left out count as never predicted.
+intervals over films. Genres that the model left out count as never predicted. Where no word says
+otherwise, higher is better.
 
 | metric | value | interval |
 |---|---|---|

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.evaluation.evaluation import decided
 from plotgenre.evaluation.metrics import check_same_shape
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -89,9 +90,10 @@ class Scores:
         Y: Bools,
         thresholds: npt.NDArray[np.float32],
         train_counts: npt.NDArray[np.int64],
+        decisions: Bools | None = None,
     ) -> Scores:
-        """Scores of probabilities in float32, decided by ``P >= thresholds``."""
-        D = np.greater_equal(P, thresholds)
+        """Scores of probabilities in float32, decided as `evaluation.evaluate` has it."""
+        D = decided(P, thresholds, decisions)
         return cls(
             ids, genres, P.astype(np.float16), D, Y, thresholds, train_counts.astype(np.int64)
         )

@@ -12,6 +12,7 @@ from plotgenre.branches.branch import Branch, Logits, Progress
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.history import History
+from plotgenre.learning.thresholds import decide
 from plotgenre.recipe import Recipe
 
 
@@ -32,7 +33,8 @@ class Model:
     calibration
         Joins the branches' logits into logits whose sigmoid can be believed.
     thresholds
-        One per genre, shape (g,): a genre is predicted where its probability reaches it.
+        One per genre, shape (g,): a genre is predicted where its probability reaches it, unless
+        the recipe's policy (``top_k``, ``at_least_one``) says otherwise.
     encoder
         How the semantic branch's encoder was loaded: the recipe's own may be out of reach by now.
     history
@@ -53,3 +55,7 @@ class Model:
         return self.calibration.logits(
             [branch.logits(plots, progress) for branch in self.branches.values()]
         )
+
+    def decide(self, P: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Decisions (n, g) of probabilities (n, g), by the thresholds and the recipe's policy."""
+        return decide(P, self.thresholds, self.recipe.thresholds)

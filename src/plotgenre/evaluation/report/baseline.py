@@ -26,7 +26,8 @@ class Baseline:
     genres
         Their names, most frequent first.
     evaluation
-        Its scores; probabilities are a genre's train films, relative to the most frequent one's.
+        Its scores; probabilities are a genre's train films, scaled so that their sum is the mean
+        number of genres of the test films, which favours its calibration likewise.
     differences
         Model less baseline, on the same resamples.
     """
@@ -40,20 +41,20 @@ class Baseline:
 def score_baseline(
     P: Array,
     Y: Bools,
-    thresholds: Array,
+    D: Bools,
     genres: Sequence[str],
     train_counts: Array,
     *,
     resamples: int,
 ) -> Baseline:
-    """The baseline's scores, and how far a model of probabilities P is above them.
+    """The baseline's scores, and how far a model of probabilities P and decisions D is above them.
 
-    Parameters are those of `evaluation.evaluate`.
+    The other parameters are those of `evaluation.evaluate`.
     """
     k = _best_k(Y, train_counts)
     chosen = top_genres(train_counts, k)
-    share = (train_counts / max(train_counts.max(), 1)).astype(np.float32)
-    prior = np.broadcast_to(share, P.shape)
+    share = train_counts * (Y.sum() / len(Y) / max(train_counts.sum(), 1))
+    prior = np.broadcast_to(np.minimum(share, 1).astype(np.float32), P.shape)
     # Out of the reach of any share, so that equally frequent genres cannot slip in.
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
     evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)
@@ -62,7 +63,7 @@ def score_baseline(
     differences = paired_difference(
         Y[:, support],
         (prior[:, support], (prior >= cut)[:, support]),
-        (P[:, support], np.greater_equal(P, thresholds)[:, support]),
+        (P[:, support], D[:, support]),
         {name: mask[support] for name, mask in groups.items()},
         resamples=resamples,
     )

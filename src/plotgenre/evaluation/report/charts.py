@@ -56,7 +56,7 @@ def precision_recall_chart(
     precisions, recalls = curve
     with _chart("Precision against recall, falling as more genres are predicted") as chart:
         chart.axes.plot(recalls, precisions, color=_FIRST)
-        chart.axes.plot(*model[::-1], "o", color=_FIRST, label="at the model's thresholds")
+        chart.axes.plot(*model[::-1], "o", color=_FIRST, label="as the model decides")
         chart.axes.plot(*baseline[::-1], "D", color=_SECOND, label="most frequent genres")
         chart.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
         chart.axes.legend(loc="best")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.errors import InputError
-from plotgenre.evaluation.evaluation import SUMMARY, Evaluation
+from plotgenre.evaluation.evaluation import SUMMARY, Evaluation, decided, decimals
 from plotgenre.evaluation.intervals import Interval
 from plotgenre.evaluation.metrics import Array, Bools, check_same_shape
 from plotgenre.evaluation.report import charts
@@ -38,6 +38,7 @@ def write_report(
     history: Mapping[str, Any] | None,
     path: str | Path,
     *,
+    decisions: npt.ArrayLike | None = None,
     resamples: int = 1000,
 ) -> None:
     """Write one self-contained HTML page about a model's scores.
@@ -57,6 +58,8 @@ def write_report(
         The training, as `history_chart.draw_history` takes it; ``None`` leaves it out.
     path
         Of the page; folders above it are made.
+    decisions
+        As ``evaluation`` was given them.
     resamples
         Of the bootstrap of the baseline and of groups of films.
 
@@ -75,24 +78,25 @@ def write_report(
             f"the evaluation is of {expected[0]} films and {expected[1]} genres, "
             f"got probabilities {P.shape} and {len(films)} films"
         )
-    contents = _contents(evaluation, P, Y, films, history, resamples)
+    D = decided(P, np.array(evaluation.thresholds, dtype=np.float32), decisions)
+    contents = _contents(evaluation, (P, Y, D), films, history, resamples)
     write_page("report.html.jinja", contents, path)
 
 
 def _contents(
     evaluation: Evaluation,
-    P: Array,
-    Y: Bools,
+    cells: tuple[Array, Bools, Bools],
     films: ReportFilms,
     history: Mapping[str, Any] | None,
     resamples: int,
 ) -> dict[str, Any]:
-    """Everything that the template shows."""
+    """Everything that the template shows; ``cells`` are probabilities, targets and decisions."""
+    P, Y, D = cells
     genres = tuple(shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
     thresholds = np.array(evaluation.thresholds, dtype=np.float32)
     train_counts = np.array([row.train_films for row in evaluation.per_genre])
-    D, support = np.greater_equal(P, thresholds), np.asarray(Y.any(axis=0))
-    baseline = score_baseline(P, Y, thresholds, genres, train_counts, resamples=resamples)
+    support = np.asarray(Y.any(axis=0))
+    baseline = score_baseline(P, Y, D, genres, train_counts, resamples=resamples)
     best, worst = best_and_worst(P, Y, D)
     shown = np.argsort(-Y.sum(axis=0), kind="stable")[:_MOST_GENRES]
     bins = reliability(P[:, support], Y[:, support])
@@ -111,7 +115,8 @@ def _contents(
         ),
         "reliability": charts.reliability_chart(bins),
         "bins": list(zip(bins.probability, bins.frequency, bins.cells, strict=True)),
-        "explorer": _explorer(evaluation, P, Y, shown[support[shown]], genres),
+        "explorer": _explorer(evaluation, cells, shown[support[shown]], genres),
+        "beyond_thresholds": int((np.greater_equal(P, thresholds) != D).sum()),
         "confusions": confusions(Y, D, genres),
         "groups": [
             (name, rows, charts.groups_chart(rows, name))
@@ -134,11 +139,12 @@ def _operating_point(evaluation: Evaluation) -> tuple[float, float]:
 
 def _headline(
     evaluation: Evaluation, baseline: Baseline
-) -> list[tuple[str, Interval, Interval, Interval]]:
-    """Name, model, baseline and their difference of each main metric."""
+) -> list[tuple[str, int, Interval, Interval, Interval]]:
+    """Name, places to show, model, baseline and their difference of each main metric."""
     return [
         (
             name,
+            decimals(key),
             evaluation.metrics[key],
             baseline.evaluation.metrics[key],
             baseline.differences[key],
@@ -148,19 +154,22 @@ def _headline(
 
 
 def _explorer(
-    evaluation: Evaluation, P: Array, Y: Bools, shown: Array, genres: tuple[str, ...]
+    evaluation: Evaluation,
+    cells: tuple[Array, Bools, Bools],
+    shown: Array,
+    genres: tuple[str, ...],
 ) -> dict[str, Any]:
     """Counts of the genres in the columns ``shown``, from which the threshold explorer computes."""
+    P, Y, D = cells
     counts = threshold_counts(P[:, shown], Y[:, shown])
     rows = [evaluation.per_genre[j] for j in shown.tolist()]
-    own = np.array([row.threshold for row in rows], dtype=np.float32)
     return {
         "films": evaluation.films,
         "thresholds": THRESHOLDS.tolist(),
         "genres": [genres[j] for j in shown.tolist()],
         "own": [round(row.threshold, 4) for row in rows],
         "own_predicted": [row.predicted for row in rows],
-        "own_found": (Y[:, shown] & (P[:, shown] >= own)).sum(axis=0).tolist(),
+        "own_found": (Y & D)[:, shown].sum(axis=0).tolist(),
         "support": counts.support.tolist(),
         "predicted": counts.predicted.tolist(),
         "found": counts.found.tolist(),

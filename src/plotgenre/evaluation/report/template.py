@@ -84,8 +84,8 @@ def _figure(value: float, digits: int = 3) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.3f}"
+def _signed(value: float, digits: int = 3) -> str:
+    return "–" if math.isnan(value) else f"{value:+.{digits}f}"
 
 
 def _sortable(value: float) -> str:
