@@ -178,8 +178,9 @@ class GenreClassifier:
     def predict(self, plots: Sequence[str]) -> list[list[str]] | npt.NDArray[np.int64]:
         """The genres that a plot is tagged with: lists of names, best first.
 
-        Those at or above their thresholds, where the recipe has no other policy. A classifier that was fitted on a matrix answers with one, shape (n, g), 0 and 1; once
-        saved and loaded, it names its genres too.
+        Those at or above their thresholds, where the recipe has no other policy. A classifier that
+        was fitted on a matrix answers with one, shape (n, g), 0 and 1; once saved and loaded, it
+        names its genres too.
         """
         P = self.predict_proba(plots)
         if not self._names:
