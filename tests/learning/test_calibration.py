@@ -13,8 +13,8 @@ from plotgenre.learning.calibration import (
 SHARED = CalibrationSettings(method="shared")
 
 
-def per_genre(shrinkage):
-    return CalibrationSettings(method="per_genre", shrinkage=shrinkage)
+def per_genre(shrinkage, mixing=0.0):
+    return CalibrationSettings(method="per_genre", shrinkage=shrinkage, mixing_shrinkage=mixing)
 
 
 def drawn(films, genres, scale=1.0, shift=0.0, seed=0):
@@ -84,7 +84,26 @@ def test_the_better_branch_weighs_more_and_noise_nothing():
     assert np.abs(fitted.weights[1]).max() < 0.05
 
 
-@pytest.mark.parametrize("settings", [SHARED, per_genre(0.01)])
+def test_the_ratio_of_branches_is_shrunk_apart_from_scale_and_bias():
+    # In the first genre the first branch is right at half its scale, in the others both are.
+    rng = np.random.default_rng(3)
+    one, two = rng.normal(-1, 2, (2, 600, 6)).astype(np.float32)
+    right = 0.5 * (one + two)
+    right[:, 0] = 0.5 * one[:, 0] + 2
+    Y = rng.random(right.shape) < sigmoid(right)
+    free, held = (fit_calibration([one, two], Y, per_genre(1.0, mixing)) for mixing in (0, 1e6))
+    shared = fit_calibration([one, two], Y, SHARED)
+    assert abs(free.weights[1, 0]) < 0.1
+    ratios = held.weights[0] / held.weights[1]
+    assert ratios == pytest.approx(shared.weights[0] / shared.weights[1], rel=1e-3)
+    assert held.weights[0, 0] < shared.weights[0, 0] - 0.05
+    assert held.biases[0] > shared.biases[0] + 0.5
+    # One branch has no ratio.
+    alone = [fit_calibration([one], Y, per_genre(1.0, mixing)).weights for mixing in (0, 1e6)]
+    np.testing.assert_allclose(*alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [SHARED, per_genre(0.01), per_genre(0.01, 300.0)])
 def test_separable_and_extreme_logits_stay_finite(settings):
     logits = np.array([[1e4, -1e4], [-1e4, -1e4], [1e4, 1e4]], np.float32)
     fitted = fit_calibration([logits], logits > 0, settings)
