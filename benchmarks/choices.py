@@ -15,6 +15,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "joined by shared weights": {"calibration.method": "shared"},
     "shrinkage 1": {"calibration.shrinkage": 1.0},
     "shrinkage 100": {"calibration.shrinkage": 100.0},
+    "branches' ratio free in each genre": {"calibration.mixing_shrinkage": 0.0},
+    # Words.
+    "character n-grams too": {"lexical.characters": [3, 5]},
+    "weighted positives in the lexical branch": {"lexical.pos_weight_cap": 10.0},
     # Head.
     "linear head": {"head.kind": "linear"},
     "label attention": {"head.kind": "attention", "head.pooling": "none"},
