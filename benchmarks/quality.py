@@ -31,6 +31,7 @@ if str(HERE) not in sys.path:
 
 from contenders import CONTENDERS  # noqa: E402
 from installed import installed_mb  # noqa: E402
+from pages import between_marks  # noqa: E402
 from quality_table import render, short, standing  # noqa: E402
 from scoring import Split, differences  # noqa: E402
 
@@ -75,15 +76,8 @@ def main(argv: list[str] | None = None) -> None:
     text = out.with_suffix(".md").read_text()
     print(text)
     if arguments.readme:
-        between_marks(README, text)
-        between_marks(FRONT_PAGE, short(json.loads(out.read_text())) + "\n")
-
-
-def between_marks(page: Path, text: str) -> None:
-    """Put the text where the page has its marks."""
-    before, _, rest = page.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    page.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+        between_marks(README, MARKS, text)
+        between_marks(FRONT_PAGE, MARKS, short(json.loads(out.read_text())) + "\n")
 
 
 def run(name: str, data: Path, folder: Path, store: Path, slack: float = 1.0) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from pages import between_marks
 from plotgenre import GenreClassifier, Recipe, read_corpus, run_experiment
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.minilm import bundled_folder
@@ -74,9 +75,7 @@ def main() -> None:
     text = table(results)
     print(text)
     if arguments.readme:
-        before, _, rest = README.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        README.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+        between_marks(README, MARKS, text + "\n")
 
 
 def measure(name: str, corpora: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:

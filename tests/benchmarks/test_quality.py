@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -24,12 +23,6 @@ METRIC_NAMES = {
     "second_cataloguer_micro_f1",
     "expected_calibration_error",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def benchmarks_on_path() -> None:
-    if str(BENCHMARKS) not in sys.path:
-        sys.path.insert(0, str(BENCHMARKS))
 
 
 @pytest.fixture(scope="module")
