@@ -31,6 +31,7 @@ if str(HERE) not in sys.path:
 
 from ablation_table import render  # noqa: E402
 from choices import BASE, CHOICES  # noqa: E402
+from pages import between_marks  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import apply_merges, choose_genres  # noqa: E402
@@ -148,9 +149,7 @@ def main() -> None:
     text = render(results)
     print(text)
     if arguments.readme:
-        before, _, rest = README.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        README.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+        between_marks(README, MARKS, text)
 
 
 def measure(films: Films, name: str, seeds: int) -> dict[str, Any]:
