@@ -173,7 +173,7 @@ def test_clone_and_parameters(film_recipe):
 
 
 def test_recipe_by_name_and_default(tmp_path, film_recipe):
-    assert GenreClassifier().settings() == GenreClassifier("mixed").settings()
+    assert GenreClassifier().settings() == GenreClassifier("fused").settings()
     film_recipe.save(tmp_path / "own.toml")
     assert GenreClassifier(tmp_path / "own.toml").settings() == film_recipe
 

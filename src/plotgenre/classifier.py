@@ -44,7 +44,7 @@ class GenreClassifier:
     ----------
     recipe
         All settings: a :class:`Recipe`, the name of one, or the path of a TOML file; by default
-        the recipe ``mixed``.
+        the recipe ``fused``.
     store
         Folder where vectors of slices are kept, so that each is encoded once; ``None`` keeps none.
 

@@ -26,7 +26,7 @@ from plotgenre.learning.sampling import SamplingSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
 
-DEFAULT_RECIPE = "mixed"
+DEFAULT_RECIPE = "fused"
 
 SettingsT = TypeVar("SettingsT")
 
