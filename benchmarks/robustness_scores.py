@@ -14,7 +14,6 @@ from plotgenre.evaluation.evaluation import headline, headline_groups, nan_to_no
 from plotgenre.evaluation.intervals import Interval, paired_bootstrap
 from plotgenre.evaluation.report.groups import by_decade, by_length
 from plotgenre.evaluation.scores import Scores
-from yardsticks import calibration_errors, interval, weights
 
 METRICS = (
     "micro_f1",
@@ -43,27 +42,19 @@ def weigh(scores: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
         {name: mask[support] for name, mask in groups.items()},
         resamples=RESAMPLES,
     )
-    films = weights(len(Y), RESAMPLES)
-    errors = [
-        calibration_errors(one.P[:, support].astype(np.float64), Y[:, support], films)
-        for one in scores.values()
-    ]
     return {
         variant: {
-            "metrics": picked(headline(pair.metrics, groups), interval(error)),
-            "less_whole": picked(
-                headline(pair.less_first, groups), interval(error - errors[0], lowest=-1)
-            ),
+            "metrics": picked(headline(pair.metrics, groups)),
+            "less_whole": picked(headline(pair.less_first, groups)),
             "decisions": changes(whole.D, scores[variant].D),
         }
-        for variant, pair, error in zip(scores, paired, errors, strict=True)
+        for variant, pair in zip(scores, paired, strict=True)
     }
 
 
-def picked(found: Mapping[str, Interval], error: Interval) -> dict[str, Any]:
+def picked(found: Mapping[str, Interval]) -> dict[str, Any]:
     """The metrics that are reported, as what JSON can hold."""
-    every = {**found, "expected_calibration_error": error}
-    return {name: nan_to_none(asdict(every[name])) for name in METRICS}
+    return {name: nan_to_none(asdict(found[name])) for name in METRICS}
 
 
 def changes(whole: npt.NDArray[np.bool_], D: npt.NDArray[np.bool_]) -> dict[str, float]:
