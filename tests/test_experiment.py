@@ -51,6 +51,17 @@ def test_without_a_split(corpus, film_recipe, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(corpus.plots), P)
 
 
+def test_words_alone_leave_no_history_of_another_run(corpus, film_recipe, tmp_path):
+    run_experiment(film_recipe, corpus, tmp_path)
+    assert history_beside(tmp_path / "model") is not None
+    words = {"branches.semantic": False, "branches.lexical": True}
+    done = run_experiment(film_recipe.with_settings(words), corpus, tmp_path)
+    assert files(tmp_path) == {"checkpoints", "model", "recipe.toml", "scores.safetensors"}
+    assert history_beside(tmp_path / "model") is None
+    assert done.evaluation.metrics["micro_f1"].value > 0.3
+    assert "encoder" not in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_with_a_given_split(corpus, film_recipe, tmp_path):
     train, validation, test = (corpus.take(range(a, b)) for a, b in ((0, 50), (50, 70), (70, 90)))
     done = run_experiment(film_recipe, train, tmp_path, validation=validation, test=test)

@@ -112,7 +112,7 @@ class GenreClassifier:
             corpus = apply_merges(corpus, recipe.genres.merges)
             chosen = choose_genres(corpus, recipe.genres).corpus
         if validation is None:
-            train, held_out = _parted(chosen, recipe)
+            train, held_out = _with_set_aside(chosen, recipe)
         else:
             if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
                 raise InputError("genres of train and validation must both be names, or both 0/1")
@@ -233,7 +233,15 @@ class GenreClassifier:
         evaluation, card
             For people; loading never reads them.
         bundle_encoder
-            Put the encoder into the folder, which then needs neither torch nor the Hub.
+            Put the encoder into the folder, which then needs neither torch nor the Hub; a model
+            of words alone has none.
+
+        Raises
+        ------
+        InputError, ArtefactError
+            If nothing is fitted yet, or something else than a model stands there.
+        EncoderError, MissingExtraError
+            If the encoder cannot be bundled.
         """
         save_model(
             self._fitted(),
@@ -339,7 +347,8 @@ class GenreClassifier:
         return model
 
 
-def _parted(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
+def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
+    """Films to learn from, and a stratified tenth or more to tune on."""
     share = max(recipe.split.validation, _LEAST_VALIDATION)
     settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
     split = stratified_split(corpus, settings)

@@ -27,7 +27,7 @@ from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
-_HISTORY = "history.json"
+_HISTORY, _HISTORY_CHART = "history.json", "history.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,9 @@ def run_experiment(
         progress=progress,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    # An earlier run's scores must not pass for this model's.
-    (folder / SCORES_FILE).unlink(missing_ok=True)
+    # An earlier run's scores and history must not pass for this model's.
+    for stale in (SCORES_FILE, _HISTORY, _HISTORY_CHART):
+        (folder / stale).unlink(missing_ok=True)
     evaluation = None
     if test is not None:
         scored = score_classifier(classifier, test, progress)
@@ -112,7 +113,7 @@ def run_experiment(
     recipe.save(folder / "recipe.toml")
     if (history := classifier.history_) is not None:
         (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
-        draw_history(history.as_dict(), folder / "history.png")
+        draw_history(history.as_dict(), folder / _HISTORY_CHART)
     classifier.save(
         folder / "model",
         evaluation=None if evaluation is None else evaluation.as_dict(),

@@ -14,6 +14,8 @@ RECIPE = {
     "encoder": {"name": "an/encoder{}"},
     "slicing": {"way": "windows"},
     "head": {"kind": "mlp"},
+    "branches": {"semantic": True, "lexical": False},
+    "lexical": {"longest": 2, "characters": None},
 }
 FILMS = {"Drama": 1200, "Comedy": 10, "Rare": 9}
 
@@ -28,6 +30,16 @@ def test_says_what_it_is():
     assert "3 genres, 1,219 genre assignments" in text
     assert "`an/encoder{}`, slicing `windows`, head `mlp`" in text
     assert "Scores" not in text
+
+
+def test_says_what_each_branch_reads():
+    both = RECIPE | {"branches": {"semantic": True, "lexical": True}}
+    assert "- Meaning: encoder" in model_card(both, FILMS, None)
+    assert "- Words: words and pairs of words, each" in model_card(both, FILMS, None)
+    words = {"semantic": False, "lexical": True}
+    alone = RECIPE | {"branches": words, "lexical": {"longest": 1, "characters": (3, 5)}}
+    assert "encoder" not in model_card(alone, FILMS, None)
+    assert "- Words: words and pieces of words, each" in model_card(alone, FILMS, None)
 
 
 def test_scores_are_a_table():
@@ -101,7 +113,7 @@ def test_hostile_names_stay_text():
     assert "\n# Owned" not in text
     assert r"&lt;img src=x&gt; --- \# Owned \| \`code\`" in text
     assert r"\[link\](http\://evil) \*b\* &amp; {x}" in text
-    assert "- Encoder: `a' --- library_name: evil`, slicing" in text
+    assert "- Meaning: encoder `a' --- library_name: evil`, slicing" in text
 
 
 def test_says_what_it_is_for_and_what_it_is_not():

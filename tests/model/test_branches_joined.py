@@ -12,7 +12,8 @@ from plotgenre.artefact import read_artefact, write_artefact
 from plotgenre.branches.branch import Progress
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
-from plotgenre.errors import ArtefactError, RecipeError
+from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.errors import ArtefactError, InputError, RecipeError
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.sparse_fitting import GenresFitted
 from plotgenre.lexicon.reading import PlotsRead
@@ -85,6 +86,12 @@ def test_words_alone_need_no_encoder(lexical, film_lists, tmp_path):
     np.testing.assert_array_equal(
         again.predict_proba(film_lists[0]), lexical.predict_proba(film_lists[0])
     )
+
+
+def test_words_alone_refuse_an_encoder(lexical, tmp_path):
+    lexical.save(tmp_path / "model")
+    with pytest.raises(InputError, match="reads words alone: it has no encoder"):
+        GenreClassifier.load(tmp_path / "model", encoder=EncoderSettings())
 
 
 def test_words_alone_load_without_torch_or_scikit_learn(lexical, tmp_path):

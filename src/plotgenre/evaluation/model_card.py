@@ -27,7 +27,7 @@ from plotgenre import GenreClassifier
 GenreClassifier.load("path/to/this/folder").tag("A retired detective returns to …")
 ```
 
-- Encoder: {encoder}, slicing {slicing}, head {head}.
+{reads}
 
 ## Intended use
 
@@ -74,9 +74,7 @@ def model_card(
         metadata=_metadata(evaluation),
         name=_NAME,
         genres=len(kept),
-        encoder=_code(recipe["encoder"]["name"]),
-        slicing=_code(recipe["slicing"]["way"]),
-        head=_code(recipe["head"]["kind"]),
+        reads=_reads(recipe),
         seen=len(train_films),
         films=f"{sum(train_films.values()):,}",
         left=len(train_films) - len(kept),
@@ -84,6 +82,20 @@ def model_card(
         imbalance=_imbalance(kept),
         scores="" if evaluation is None else _scores(evaluation),
     )
+
+
+def _reads(recipe: Mapping[str, Any]) -> str:
+    """A line for each branch that the model has."""
+    lines = []
+    if recipe["branches"]["semantic"]:
+        encoder, slicing = _code(recipe["encoder"]["name"]), _code(recipe["slicing"]["way"])
+        head = _code(recipe["head"]["kind"])
+        lines.append(f"- Meaning: encoder {encoder}, slicing {slicing}, head {head}.")
+    if recipe["branches"]["lexical"]:
+        words = "words" if recipe["lexical"]["longest"] == 1 else "words and pairs of words"
+        pieces = " and pieces of words" if recipe["lexical"]["characters"] else ""
+        lines.append(f"- Words: {words}{pieces}, each with a weight for each genre.")
+    return "\n".join(lines)
 
 
 def _metadata(evaluation: Evaluation | None) -> str:

@@ -1,7 +1,6 @@
 """The sparse head: one linear logit per genre from the n-grams of a film, in numpy alone.
 
-The strongest weights of all genres are kept, each in one byte; what that costs is in
-``docs/architecture.md``.
+The strongest weights of all genres are kept, each in one byte.
 """
 
 from __future__ import annotations

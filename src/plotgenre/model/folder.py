@@ -13,7 +13,7 @@ from plotgenre.branches.branch import Branch
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
-from plotgenre.errors import ArtefactError
+from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model.fitted import Model
@@ -33,19 +33,7 @@ def save_model(
     card: str | None = None,
     bundle_encoder: bool = False,
 ) -> None:
-    """Write a model as a folder of JSON and safetensors, at once or not at all.
-
-    Parameters
-    ----------
-    model
-        What was fitted or loaded.
-    folder
-        New, empty, or an older model, which is replaced.
-    evaluation, card
-        For people; loading never reads them.
-    bundle_encoder
-        Put the semantic branch's encoder into the folder, which then needs neither torch nor the
-        Hub.
+    """Write a model at once or not at all; arguments are those of `GenreClassifier.save`.
 
     Raises
     ------
@@ -86,26 +74,11 @@ def save_model(
 def load_model(
     folder: Path, *, encoder: EncoderSettings | None = None, store: Path | None = None
 ) -> Model:
-    """Read a model folder; the encoder is the bundled one, else the one of the recipe.
-
-    Parameters
-    ----------
-    folder
-        What `save_model` wrote.
-    encoder
-        Another way to run the same encoder, such as its ONNX export.
-    store
-        Folder where vectors of slices are kept.
-
-    Raises
-    ------
-    ArtefactError
-        If the folder is damaged, of an unknown format, or contradicts itself or its encoder.
-    EncoderError, MissingExtraError
-        If the encoder cannot be loaded.
-    """
+    """Read what `save_model` wrote; arguments and errors are those of `GenreClassifier.load`."""
     artefact = read_artefact(folder)
     recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
+    if encoder is not None and not recipe.branches.semantic:
+        raise InputError(f"{folder} reads words alone: it has no encoder to run in another way")
     parts = _parted(artefact.tensors)
     n_genres = len(artefact.genres)
     settings = encoder or recipe.encoder

@@ -1,0 +1,108 @@
+"""The ablations' own arithmetic: which film is scored by what, and what is averaged."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import average_precision_score
+
+from plotgenre import GenreClassifier
+from plotgenre.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def ablations():
+    import ablations
+
+    return ablations
+
+
+@pytest.fixture(scope="module")
+def films(ablations, film_lists, tmp_path_factory):
+    """Films of which every fifth of train has no genre that is kept."""
+    room = tmp_path_factory.mktemp("ablations")
+    plots, genres = film_lists
+    genres = [["Lone"] if i % 5 == 0 and i < 60 else own for i, own in enumerate(genres)]
+    for side, own in (("train", slice(0, 60)), ("validation", slice(60, 90))):
+        ids = [f"{side}-{i}" for i in range(len(plots[own]))]
+        table = pl.DataFrame({"id": ids, "plot": plots[own], "genres": genres[own]})
+        table.write_parquet(room / f"{side}.parquet")
+    return ablations.Films(room, room / "store", room / "runs")
+
+
+def test_every_choice_is_a_recipe(ablations):
+    recipes = {name: ablations.recipe_of(name, 2) for name in ablations.CHOICES}
+    base = Recipe.load("fused").with_settings({"training.seed": 2})
+    assert recipes.pop(ablations.BASE) == base
+    assert all(recipe != base for recipe in recipes.values())
+
+
+def test_films_that_a_recipe_leaves_out_shift_no_other(films, film_recipe):
+    recipe = film_recipe.with_settings({"genres.minimum_films": 13, "branches.lexical": True})
+    train, validation = films.sides(recipe)
+    assert len(train) < len(films.train)
+    semantic, words = films.logits(recipe)
+    model = GenreClassifier(recipe, films.store).fit(
+        films.train.plots,
+        films.train.genre_lists(),
+        validation=(films.validation.plots, films.validation.genre_lists()),
+    )
+    branches = model.branches_
+    np.testing.assert_allclose(
+        semantic, branches["semantic"].logits(validation.plots), rtol=1e-5, atol=1e-5
+    )
+    np.testing.assert_array_equal(words, branches["lexical"].logits(validation.plots))
+
+
+def test_no_film_is_scored_by_numbers_that_it_chose(ablations, films, film_recipe, monkeypatch):
+    fitted_on = []
+    fit = ablations.fit_calibration
+
+    def watched(logits, Y, settings):
+        fitted_on.append(Y)
+        return fit(logits, Y, settings)
+
+    monkeypatch.setattr(ablations, "fit_calibration", watched)
+    words = {"branches.semantic": False, "branches.lexical": True, "calibration.method": "shared"}
+    P, D = ablations.answers(films, film_recipe.with_settings(words))
+    validation = films.sides(film_recipe)[1]
+    assert P.shape == D.shape == (30, len(films.train.genres))
+    for (fit_films, score_films), Y in zip(ablations.halves(30), fitted_on, strict=True):
+        assert sorted([*fit_films, *score_films]) == list(range(30))
+        np.testing.assert_array_equal(Y, validation.Y[fit_films])
+
+
+def test_average_precision_is_that_of_each_half(ablations):
+    rng = np.random.default_rng(0)
+    Y, P = rng.random((40, 3)) < 0.4, rng.random((40, 3)).astype(np.float32)
+    # The second half's probabilities are on another scale, which must change nothing.
+    (_, first), (_, second) = ablations.halves(40)
+    P[second] /= 10
+    expected = np.mean([average_precision_score(Y[half], P[half]) for half in (first, second)])
+    systems = [(P, P > 0.5), (P, P > 0.5)]
+    scored = ablations.paired(Y, systems, {"ranked": np.ones(3, bool), "top20": np.ones(3, bool)})
+    assert scored.metrics[ablations.RANKED].value == pytest.approx(expected)
+    assert scored.less_first[ablations.RANKED].value == 0
+
+
+def test_over_seeds_the_interval_holds_all_of_them(ablations):
+    from plotgenre.evaluation.intervals import Interval
+
+    seeds = [{"micro_f1": Interval(0.1, 0.0, 0.3)}, {"micro_f1": Interval(0.2, 0.1, 0.25)}]
+    found = ablations.over_seeds(seeds)["micro_f1"]
+    assert found == {"value": pytest.approx(0.15), "low": 0.0, "high": 0.3}
+
+
+def test_the_table_marks_what_is_clear():
+    from ablation_table import render
+
+    def of(value, low, high):
+        return {"micro_f1": {"value": value, "low": low, "high": high}}
+
+    base = {"settings": {}, "metrics": of(0.5, 0.4, 0.6)}
+    other = {"settings": {"x": 1}, "metrics": of(0.6, 0.5, 0.7), "less_base": of(0.1, 0.05, 0.2)}
+    level = other | {"less_base": of(0.1, -0.05, 0.2)}
+    lines = render({"choices": {"base": base, "other": other, "level": level}}).splitlines()
+    assert lines[0] == "| choice | micro-F1 |"
+    assert lines[2] == "| base | 0.5000 (0.4000 to 0.6000) |"
+    assert lines[3] == "| other | **+0.1000 (+0.0500 to +0.2000)** |"
+    assert lines[4] == "| level | +0.1000 (-0.0500 to +0.2000) |"
