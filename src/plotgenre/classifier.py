@@ -97,7 +97,7 @@ class GenreClassifier:
             Plots and genres that stop training early and tune the thresholds. Without it a
             stratified tenth of the films is set aside.
         checkpoints
-            Folder from which an interrupted training resumes.
+            Folder from which an interrupted training resumes, and where an adapted encoder lies.
         progress
             Whom to tell how far it is.
 
@@ -234,7 +234,7 @@ class GenreClassifier:
             For people; loading never reads them.
         bundle_encoder
             Put the encoder into the folder, which then needs neither torch nor the Hub; a model
-            of words alone has none.
+            of words alone has none. An adapted one goes along in any case.
 
         Raises
         ------

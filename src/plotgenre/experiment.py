@@ -23,7 +23,6 @@ from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
 from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
-from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
@@ -213,7 +212,6 @@ def evaluate_classifier(
 
 def run_adaptation(
     recipe: Recipe,
-    settings: AdaptingSettings,
     train: Corpus,
     folder: str | Path,
     *,
@@ -222,16 +220,16 @@ def run_adaptation(
 ) -> AdaptingLog:
     """Fine-tune the recipe's encoder on the films that `run_experiment` would train on.
 
-    Of the recipe, genres, split, slicing and encoder are read; what it splits off for test where no
-    validation is given is left alone. ``folder`` becomes a later recipe's ``encoder.name``; the
-    rest is as `branches.adapting.adapt_encoder` has it.
+    Of the recipe, genres, split, slicing, encoder and adapting are read; what it splits off for
+    test where no validation is given is left alone. ``folder`` becomes a later recipe's
+    ``encoder.name``; the rest is as `branches.adapting.adapt_encoder` has it.
     """
     if validation is None:
         train, validation, _ = _split(train, recipe, None)
     chosen = choose_genres(train, recipe.genres).corpus
     validation = apply_merges(validation, recipe.genres.merges).with_genres(chosen.genres)
     return adapt_encoder(
-        (recipe.encoder, recipe.slicing, settings),
+        (recipe.encoder, recipe.slicing, recipe.adapting),
         (chosen.plots, chosen.Y),
         (validation.plots, validation.Y),
         chosen.genres,

@@ -20,6 +20,7 @@ from plotgenre.corpus.splits import SplitSettings
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import RecipeError
+from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.calibration import CalibrationSettings
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.sampling import SamplingSettings
@@ -49,6 +50,8 @@ class Recipe:
         How plots longer than the encoder reads are cut.
     encoder
         What turns slices into vectors.
+    adapting
+        How the encoder is fine-tuned, where ``branches.adapted`` says so.
     sampling
         How train films are resampled against imbalance.
     head
@@ -67,6 +70,7 @@ class Recipe:
     lexical: LexicalSettings = field(default_factory=LexicalSettings)
     slicing: Slicing = field(default_factory=Slicing)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    adapting: AdaptingSettings = field(default_factory=AdaptingSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)

@@ -9,9 +9,7 @@ import sys
 
 import pytest
 
-from plotgenre.doors import adapting, cli
-from plotgenre.doors.options import assigned
-from plotgenre.learning.adapting_settings import AdaptingSettings
+from plotgenre.doors import cli
 
 QUICK = ["--recipe", "quick.toml", "--set", "adapting.films=8", "--set", "slicing.tokens=16"]
 
@@ -115,9 +113,9 @@ def test_ctrl_c_then_the_same_command(room):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("-o new --set adapting.colour=red", "adapting: unknown setting 'colour'"),
-        ("-o new --set adapting.films=0", "adapting: films: "),
-        ("-o new --minutes 0", "adapting: minutes: "),
+        ("-o new --set adapting.colour=red", "unknown setting 'adapting.colour'"),
+        ("-o new --set adapting.films=0", "adapting.films: "),
+        ("-o new --minutes 0", "adapting.minutes: "),
         ("-o new --set adapting.schedule", "expected PART.NAME=VALUE"),
         ("-o new --set head.colour=red", "unknown setting 'head.colour'"),
         ("-o new --validation nothing.csv", "there is no file or folder nothing.csv"),
@@ -133,10 +131,3 @@ def test_errors_are_one_sentence(main, arguments, sentence):
     assert len(err.splitlines()) == 1, err
     assert err.startswith("plotgenre: ")
     assert sentence in err
-
-
-def test_settings_of_two_kinds():
-    ours, others = adapting.divided(["adapting.films=4", "head.kind=linear", " adapting.clip = 2"])
-    assert others == ["head.kind=linear"]
-    expected = AdaptingSettings(films=4, clip=2.0, minutes=3.0)
-    assert adapting.settings_of(assigned(ours), 3.0) == expected

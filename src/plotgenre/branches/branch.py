@@ -12,6 +12,7 @@ from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from plotgenre.embedding.embedder import ProgressListener
+from plotgenre.learning.adapting_log import Evaluated
 from plotgenre.learning.history import EpochScores
 from plotgenre.learning.sparse_fitting import GenresFitted
 from plotgenre.lexicon.reading import PlotsRead
@@ -38,11 +39,14 @@ class Progress:
     lexical
         Called after every block of plots that the lexical branch read while it is fitted, then
         after every genre.
+    adapting
+        Called after every evaluation of an encoder that is fine-tuned.
     """
 
     embedding: ProgressListener | None = None
     epoch: Callable[[EpochScores], None] | None = None
     lexical: LexicalListener | None = None
+    adapting: Callable[[Evaluated], None] | None = None
 
 
 class Branch(Protocol):
@@ -67,18 +71,23 @@ class BranchSettings:
         An encoder and a head on its vectors: reads meaning.
     lexical
         N-grams and a sparse head: reads words.
+    adapted
+        The semantic branch's encoder is first fine-tuned on the train films.
 
     Raises
     ------
     pydantic.ValidationError
-        If there is none.
+        If there is none, or an encoder to adapt without a branch that reads it.
     """
 
     semantic: bool = True
     lexical: bool = False
+    adapted: bool = False
 
     @model_validator(mode="after")
     def _one_at_least(self) -> BranchSettings:
         if not (self.semantic or self.lexical):
             raise ValueError("a model needs a branch, so semantic or lexical must be true")
+        if self.adapted and not self.semantic:
+            raise ValueError("adapted needs semantic: without it there is no encoder to adapt")
         return self

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +15,6 @@ from plotgenre.doors.options import (
     Paths,
     PlotColumn,
     Separator,
-    assigned,
     columns_of,
     read_films,
     read_recipe,
@@ -24,9 +22,6 @@ from plotgenre.doors.options import (
 
 if TYPE_CHECKING:
     from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
-    from plotgenre.learning.adapting_settings import AdaptingSettings
-
-_PART = "adapting."
 
 
 def adapt(
@@ -51,41 +46,16 @@ def adapt(
     """
     from plotgenre.experiment import run_adaptation
 
-    ours, others = divided(set or [])
-    settings = settings_of(assigned(ours), minutes)
-    chosen = read_recipe(recipe, others, merges)
+    chosen = read_recipe(recipe, set or [], merges)
+    if minutes is not None:
+        chosen = chosen.with_settings({"adapting.minutes": minutes})
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
     held_out = (
         None if validation is None else read_films([validation], format, columns, genres_file)
     )
-    log = run_adaptation(
-        chosen, settings, films, output, validation=held_out, progress=show_evaluated
-    )
+    log = run_adaptation(chosen, films, output, validation=held_out, progress=show_evaluated)
     show_end(log, output)
-
-
-def divided(assignments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The assignments to settings of adapting, and those to settings of the recipe."""
-    ours = [one for one in assignments if one.strip().startswith(_PART)]
-    return ours, [one for one in assignments if one not in ours]
-
-
-def settings_of(given: Mapping[str, Any], minutes: float | None) -> AdaptingSettings:
-    """The settings, by dotted name as ``adapting.films``; ``minutes`` has an option of its own.
-
-    Raises
-    ------
-    RecipeError
-        If a setting is unknown or its value wrong.
-    """
-    from plotgenre.learning.adapting_settings import AdaptingSettings
-    from plotgenre.recipe import validated
-
-    named = {name.removeprefix(_PART): value for name, value in given.items()}
-    if minutes is not None:
-        named["minutes"] = minutes
-    return validated(AdaptingSettings, named, "adapting")
 
 
 def show_evaluated(evaluated: Evaluated) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plotgenre.branches.branch import Progress as Listeners
+from plotgenre.doors.adapting import show_evaluated
 from plotgenre.lexicon.reading import PlotsRead
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def progress() -> Iterator[Listeners]:
         disable=not console.is_terminal,
     )
     with bars:
-        yield Listeners(_EmbeddingBar(bars, console), _EpochLine(console), _LexicalBar(bars))
+        yield Listeners(
+            _EmbeddingBar(bars, console), _EpochLine(console), _LexicalBar(bars), show_evaluated
+        )
 
 
 class _EmbeddingBar:

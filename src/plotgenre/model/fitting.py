@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.branch import Branch, Progress
 from plotgenre.branches.lexical import fit_lexical
 from plotgenre.branches.semantic import fit_semantic
@@ -12,6 +14,7 @@ from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
+from plotgenre.errors import RecipeError
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.learning.settings import LearningSettings
@@ -46,13 +49,21 @@ def fit_model(
         Folder from which an interrupted fit resumes; each branch has a folder of its own in it.
     progress
         Whom to tell how far it is.
+
+    Raises
+    ------
+    RecipeError
+        If an encoder is to be adapted and there is no folder to write it to.
     """
     progress = progress or Progress()
+    encoder = recipe.encoder
+    if recipe.branches.adapted:
+        encoder = _adapted(recipe, train, validation, checkpoints, progress)
     branches: dict[str, Branch] = {}
     history: History | None = None
     if recipe.branches.semantic:
         branches["semantic"], history = fit_semantic(
-            open_embedder(recipe.slicing, recipe.encoder, store),
+            open_embedder(recipe.slicing, encoder, store),
             (train.plots, train.Y),
             (validation.plots, validation.Y),
             LearningSettings(recipe.head, recipe.training, recipe.sampling),
@@ -76,7 +87,7 @@ def fit_model(
         branches,
         calibration,
         tune_thresholds(P, validation.Y, recipe.thresholds),
-        recipe.encoder,
+        encoder,
         history,
     )
 
@@ -85,6 +96,25 @@ def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | Non
     """Slicing and encoder, and the store if one is given."""
     encoder = load_encoder(settings)
     return Embedder(slicing, encoder, None if store is None else Store(store, encoder.card))
+
+
+def _adapted(
+    recipe: Recipe, train: Corpus, validation: Corpus, checkpoints: Path | None, progress: Progress
+) -> EncoderSettings:
+    """How the encoder that has learned from the train films is loaded."""
+    if checkpoints is None:
+        raise RecipeError("branches.adapted needs a folder for the new encoder: give checkpoints")
+    folder = (checkpoints / "encoder").absolute()
+    adapt_encoder(
+        (recipe.encoder, recipe.slicing, recipe.adapting),
+        (train.plots, train.Y),
+        (validation.plots, validation.Y),
+        train.genres,
+        folder,
+        progress.adapting,
+    )
+    # The prompt is no part of the folder; the revision was that of the encoder before.
+    return replace(recipe.encoder, name=str(folder), revision=None)
 
 
 def _within(folder: Path | None, name: str) -> Path | None:

@@ -64,7 +64,7 @@ def save_model(
         card=card,
         write_encoder=(
             (lambda into: save_encoder(model.encoder, into))
-            if bundle_encoder and embedder is not None
+            if embedder is not None and (bundle_encoder or model.recipe.branches.adapted)
             else None
         ),
     )
