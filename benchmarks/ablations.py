@@ -1,11 +1,13 @@
-"""Every choice against the recipe `fused` with that one thing changed, on validation films.
+"""Every choice against the recipe `best` with that one thing changed, on validation films.
 
-    python benchmarks/ablations.py DATA [--store FOLDER] [--seeds N] [--only NAME] [--readme]
+    python benchmarks/ablations.py DATA --encoder FOLDER [--store FOLDER] [--seeds N]
+        [--only NAME] [--readme]
 
-Branches are fitted on train and stopped early by validation. Calibration and thresholds are fitted
-on one half of the validation films and score the other, both ways round, so that no film is
-scored by numbers that it chose; test is never read. Logits are kept in --runs, so an interrupted
-run goes on, and choices that share branches share their fits. Results go to
+The encoder is one that `plotgenre train --recipe best` or `plotgenre adapt` left behind, the same
+for all choices. Branches are fitted on train and stopped early by validation. Calibration and
+thresholds are fitted on one half of the validation films and score the other, both ways round, so
+that no film is scored by numbers that it chose; test is never read. Logits are kept in --runs, so
+an interrupted run goes on, and choices that share branches share their fits. Results go to
 ``results/ablations.json``; --readme writes the table between the marks in benchmarks/README.md.
 """
 
@@ -57,16 +59,22 @@ METRICS = (
     "top20_micro_f1",
     "expected_calibration_error",
 )
-RESAMPLES, HALVES_SEED = 200, 0
+RESAMPLES, HALVES_SEED, SHARE_SEED = 200, 0, 0
 
 
 class Films:
     """Train and validation of the fixed split, and what was computed of them so far."""
 
-    def __init__(self, data: Path, store: Path, runs: Path) -> None:
+    def __init__(self, data: Path, store: Path, runs: Path, share: float = 1.0) -> None:
         self.train, self.validation = (
             read_corpus(data / f"{side}.parquet") for side in ("train", "validation")
         )
+        # Scored are always the genres of all films.
+        self.genres, self.counts = self.train.genres, self.train.Y.sum(axis=0)
+        self.share = share
+        if share < 1:
+            order = np.random.default_rng(SHARE_SEED).permutation(len(self.train))
+            self.train = self.train.take(np.sort(order[: round(share * len(order))]))
         # By plot, since a recipe may leave films out.
         self.plots = list(dict.fromkeys([*self.train.plots, *self.validation.plots]))
         self.rows = {plot: row for row, plot in enumerate(self.plots)}
@@ -90,7 +98,9 @@ class Films:
         return found
 
     def _kept(self, branch: str, recipe: Recipe, parts: tuple[str, ...], fit: Any) -> Floats:
-        settings = {part: recipe.as_dict()[part] for part in parts}
+        settings: dict[str, Any] = {part: recipe.as_dict()[part] for part in parts}
+        if self.share < 1:
+            settings["share"] = self.share
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         path = self.runs / f"{branch}-{digest}.npy"
         if path.exists():
@@ -129,19 +139,21 @@ class Films:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=list(CHOICES), action="append")
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
+    encoder = str(arguments.encoder.resolve())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"choices": {}}
     films = Films(arguments.data, arguments.store, arguments.runs)
     for name in arguments.only or CHOICES:
         done = results["choices"].get(name, {}).get("seeds", 0)
         if arguments.only or done < arguments.seeds:
             print(f"== {name}", file=sys.stderr, flush=True)
-            results["choices"][name] = measure(films, name, arguments.seeds)
+            results["choices"][name] = measure(films, name, arguments.seeds, encoder)
             results["films"] = len(films.validation)
             unfinished = RESULTS.with_suffix(".unfinished")
             unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
@@ -152,18 +164,16 @@ def main() -> None:
         between_marks(README, MARKS, text)
 
 
-def measure(films: Films, name: str, seeds: int) -> dict[str, Any]:
+def measure(films: Films, name: str, seeds: int, encoder: str) -> dict[str, Any]:
     """A choice's metrics and its paired differences from the base.
 
     Over seeds: the mean of the values, and of the intervals the lowest and the highest end.
     """
-    Y = films.validation.with_genres(films.train.genres).Y
-    supported, counts = Y.any(axis=0), films.train.Y.sum(axis=0)
-    groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
+    Y, supported, groups = scored_genres(films)
     scored: list[PairedScores] = []
     for seed in range(seeds):
         systems = [
-            tuple(cells[:, supported] for cells in answers(films, recipe_of(choice, seed)))
+            tuple(cells[:, supported] for cells in answers(films, recipe_of(choice, seed, encoder)))
             for choice in (BASE, name)
         ]
         scored.append(paired(Y[:, supported], systems, groups))
@@ -200,8 +210,18 @@ def apart(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return wide.reshape(len(cells), -1)
 
 
-def recipe_of(choice: str, seed: int) -> Recipe:
-    return Recipe.load("fused").with_settings(CHOICES[choice] | {"training.seed": seed})
+def scored_genres(films: Films) -> tuple[npt.NDArray[np.bool_], Any, dict[str, Any]]:
+    """Targets over all genres, which of them a validation film has, and groups among these."""
+    Y = films.validation.with_genres(films.genres).Y
+    supported, counts = Y.any(axis=0), films.counts
+    groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
+    return Y, supported, groups
+
+
+def recipe_of(choice: str, seed: int, encoder: str) -> Recipe:
+    """The base with one thing changed; its encoder has been adapted already."""
+    adapted = {"branches.adapted": False, "encoder.name": encoder, "training.seed": seed}
+    return Recipe.load(BASE).with_settings(adapted | CHOICES[choice])
 
 
 def answers(films: Films, recipe: Recipe) -> Decided:
@@ -219,7 +239,7 @@ def answers(films: Films, recipe: Recipe) -> Decided:
         D[score] = decide(P[score], tune_thresholds(of_fit, validation.Y[fit], recipe.thresholds))
     merged = {alias: name for name, of in recipe.genres.merges.items() for alias in of}
     columns = {genre: j for j, genre in enumerate(train.genres)}
-    every = films.train.genres
+    every = films.genres
     wide: Decided = np.zeros((len(P), len(every)), np.float32), np.zeros((len(P), len(every)), bool)
     for j, genre in enumerate(every):
         # A film of a merged genre is tagged with the name that was kept, and with no other.

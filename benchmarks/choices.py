@@ -1,13 +1,16 @@
-"""The choices that are measured: a name, and what it changes in the recipe `fused`."""
+"""The choices that are measured: a name, and what it changes in the recipe `best`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-BASE = "fused"
+from plotgenre.embedding.encoders.encoder import BUNDLED
+
+BASE = "best"
 
 CHOICES: dict[str, dict[str, Any]] = {
     BASE: {},
+    "encoder as it came, not adapted": {"encoder.name": BUNDLED},
     # Branches and how they are joined.
     "semantic branch alone": {"branches.lexical": False},
     "lexical branch alone": {"branches.semantic": False},

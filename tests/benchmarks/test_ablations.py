@@ -30,8 +30,10 @@ def films(ablations, film_lists, tmp_path_factory):
 
 
 def test_every_choice_is_a_recipe(ablations):
-    recipes = {name: ablations.recipe_of(name, 2) for name in ablations.CHOICES}
-    base = Recipe.load("fused").with_settings({"training.seed": 2})
+    recipes = {name: ablations.recipe_of(name, 2, "adapted") for name in ablations.CHOICES}
+    base = Recipe.load("best").with_settings(
+        {"training.seed": 2, "encoder.name": "adapted", "branches.adapted": False}
+    )
     assert recipes.pop(ablations.BASE) == base
     assert all(recipe != base for recipe in recipes.values())
 
