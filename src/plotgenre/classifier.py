@@ -258,6 +258,7 @@ class GenreClassifier:
         *,
         encoder: EncoderSettings | None = None,
         store: str | Path | None = None,
+        fast: bool = False,
     ) -> GenreClassifier:
         """Read a model folder; the encoder is the bundled one, else the one of the recipe.
 
@@ -269,16 +270,21 @@ class GenreClassifier:
             Another way to run the same encoder, such as its ONNX export.
         store
             As in the constructor.
+        fast
+            Read words alone, calibrated as such: thousands of plots a second, and no encoder is
+            opened.
 
         Raises
         ------
+        InputError
+            If ``fast`` is asked of a model without a lexical branch.
         ArtefactError
             If the folder is damaged, of an unknown format, or contradicts itself or its encoder.
         EncoderError, MissingExtraError
             If the encoder cannot be loaded.
         """
         at = None if store is None else Path(store)
-        fitted = load_model(Path(folder), encoder=encoder, store=at)
+        fitted = load_model(Path(folder), encoder=encoder, store=at, fast=fast)
         model = cls(fitted.recipe, store)
         model.model_, model._names = fitted, True
         return model

@@ -1,5 +1,6 @@
 """A model of several branches: fitted, joined, saved and read back."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,6 +89,62 @@ def test_words_alone_need_no_encoder(lexical, film_lists, tmp_path):
     )
 
 
+def test_fast_is_the_lexical_branch_calibrated_alone(fused, lexical, film_lists, tmp_path):
+    fused.save(tmp_path / "model")
+    # Nothing of the encoder is read, not even whether it is there.
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    config["recipe"]["encoder"]["name"] = "not/there"
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    fast = GenreClassifier.load(tmp_path / "model", fast=True)
+    alone = lexical.model_
+    plots = film_lists[0]
+    np.testing.assert_array_equal(
+        fast.branches_["lexical"].logits(plots), alone.branches["lexical"].logits(plots)
+    )
+    # `lexical` has no calibration of its own; `fused` fitted one on its validation films.
+    (weights,), biases = fast.calibration_.weights, fast.calibration_.biases
+    expected = alone.branches["lexical"].logits(plots) * weights + biases
+    np.testing.assert_allclose(fast.decision_function(plots), expected, atol=1e-6)
+    assert fast.score(*film_lists) > 0.65
+    fast.save(tmp_path / "fast")
+    again = GenreClassifier.load(tmp_path / "fast")
+    np.testing.assert_array_equal(again.predict_proba(plots), fast.predict_proba(plots))
+    assert not again.recipe_.branches.semantic
+
+
+def test_fast_needs_words(fitted, lexical, fused, film_lists, tmp_path):
+    fitted.save(tmp_path / "semantic")
+    with pytest.raises(InputError, match="has no lexical branch"):
+        GenreClassifier.load(tmp_path / "semantic", fast=True)
+    lexical.save(tmp_path / "lexical")
+    same = GenreClassifier.load(tmp_path / "lexical", fast=True)
+    np.testing.assert_array_equal(
+        same.predict_proba(film_lists[0]), lexical.predict_proba(film_lists[0])
+    )
+    save_model(replace(fused.model_, fast=None), tmp_path / "older")
+    with pytest.raises(InputError, match="cannot read words alone"):
+        GenreClassifier.load(tmp_path / "older", fast=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "sentence"),
+    [
+        ("fast.thresholds", np.full(4, 2.0, np.float32), "numbers from 0 to 1"),
+        ("fast.thresholds", None, "numbers from 0 to 1"),
+        ("fast.weights", np.zeros((2, 4), np.float32), "calibration tensor 'weights'"),
+    ],
+)
+def test_damaged_fast_tensors_are_refused(fused, tmp_path, name, tensor, sentence):
+    fused.save(tmp_path / "model")
+    artefact = read_artefact(tmp_path / "model")
+    tensors = dict(artefact.tensors) | {name: tensor}
+    if tensor is None:
+        del tensors[name]
+    write_artefact(tmp_path / "model", replace(artefact, tensors=tensors))
+    with pytest.raises(ArtefactError, match=sentence):
+        GenreClassifier.load(tmp_path / "model")
+
+
 def test_words_alone_refuse_an_encoder(lexical, tmp_path):
     lexical.save(tmp_path / "model")
     with pytest.raises(InputError, match="reads words alone: it has no encoder"):
@@ -144,8 +201,8 @@ def test_an_interrupted_fit_goes_on(fused, fused_recipe, film_lists, tmp_path):
 @pytest.mark.parametrize(
     ("branches", "words"),
     [
-        ({"semantic": True, "lexical": False}, "lexical branch that the recipe does not have"),
-        ({"semantic": False, "lexical": True}, "no branch for 'hidden.bias'"),
+        ({"semantic": True, "lexical": False}, "no branch for the tensor 'lexical.head.bias'"),
+        ({"semantic": False, "lexical": True}, "no branch for the tensor 'hidden.bias'"),
     ],
 )
 def test_tensors_without_a_branch_are_refused(fused, tmp_path, branches, words):

@@ -41,6 +41,9 @@ app = typer.Typer(
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
 ]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Read words alone, with no encoder: much faster.")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)]
 
@@ -160,6 +163,7 @@ def evaluate(
     encoder: Annotated[
         str | None, typer.Option(help="Exported folder of the model's encoder.")
     ] = None,
+    fast: Fast = False,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
     genres_column: GenresColumn = "genres",
@@ -175,7 +179,7 @@ def evaluate(
 
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
-    classifier = _load(model, encoder, store or default_store())
+    classifier = _load(model, encoder, store or default_store(), fast)
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
     with screen.progress() as progress:
@@ -215,6 +219,7 @@ def tag(
     encoder: Annotated[
         str | None, typer.Option(help="Exported folder of the model's encoder.")
     ] = None,
+    fast: Fast = False,
     output: Annotated[
         str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
     ] = "auto",
@@ -228,7 +233,7 @@ def tag(
         raise typer.BadParameter("name the model to tag with", param_hint="--model")
     tagging.check_output(output)
     films = tagging.read_films(plot, format, plot_column)
-    classifier = _load(model, encoder, None)
+    classifier = _load(model, encoder, None, fast)
     with screen.progress() as progress:
         tags = classifier.tag_many(films.plots, progress)
     tagging.write_tags(films, tags, output)
@@ -296,12 +301,12 @@ def _exit(status: int, message: str | None) -> NoReturn:
     raise SystemExit(status)
 
 
-def _load(model: str, encoder: str | None, store: Path | None) -> Any:
+def _load(model: str, encoder: str | None, store: Path | None, fast: bool = False) -> Any:
     from plotgenre.classifier import GenreClassifier
     from plotgenre.embedding.encoders import EncoderSettings
 
     settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, store=store)
+    return GenreClassifier.from_pretrained(model, encoder=settings, store=store, fast=fast)
 
 
 def _write_json(path: Path | None, figures: dict[str, Any]) -> None:

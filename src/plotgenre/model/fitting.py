@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plotgenre.branches.adapting import adapt_encoder
-from plotgenre.branches.branch import Branch, Progress
+from plotgenre.branches.branch import Branch, Logits, Progress, Targets
 from plotgenre.branches.lexical import fit_lexical
 from plotgenre.branches.semantic import fit_semantic
 from plotgenre.corpus.films import Corpus
@@ -19,7 +19,7 @@ from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.learning.settings import LearningSettings
 from plotgenre.learning.thresholds import tune_thresholds
-from plotgenre.model.fitted import Model
+from plotgenre.model.fitted import Join, Model
 from plotgenre.recipe import Recipe
 
 
@@ -77,19 +77,26 @@ def fit_model(
             checkpoints=_within(checkpoints, "lexical"),
             progress=progress.lexical,
         )
-    logits = [branch.logits(validation.plots, progress) for branch in branches.values()]
-    calibration = fit_calibration(logits, validation.Y, recipe.calibration)
-    P = sigmoid(calibration.logits(logits))
+    logits = {name: branch.logits(validation.plots, progress) for name, branch in branches.items()}
+    joined = _join(recipe, list(logits.values()), validation.Y)
+    several = len(logits) > 1
     return Model(
         recipe,
         train.genres,
         train_films,
         branches,
-        calibration,
-        tune_thresholds(P, validation.Y, recipe.thresholds),
+        joined.calibration,
+        joined.thresholds,
         encoder,
         history,
+        _join(recipe, [logits["lexical"]], validation.Y) if several else None,
     )
+
+
+def _join(recipe: Recipe, logits: list[Logits], Y: Targets) -> Join:
+    calibration = fit_calibration(logits, Y, recipe.calibration)
+    P = sigmoid(calibration.logits(logits))
+    return Join(calibration, tune_thresholds(P, Y, recipe.thresholds))
 
 
 def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:

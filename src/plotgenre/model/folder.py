@@ -16,13 +16,21 @@ from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_en
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
-from plotgenre.model.fitted import Model
+from plotgenre.model.fitted import Join, Model
 from plotgenre.model.fitting import open_embedder
 from plotgenre.recipe import Recipe
 from plotgenre.version import __version__
 
 # The semantic branch's tensors have no prefix, for it was once the only branch.
-_PREFIXES = {"lexical": "lexical.", "calibration": "calibration.", "semantic": ""}
+_PREFIXES = {
+    "lexical": "lexical.",
+    "calibration": "calibration.",
+    "fast": "fast.",
+    "semantic": "",
+}
+
+
+_THRESHOLDS = "thresholds"
 
 
 def save_model(
@@ -44,10 +52,12 @@ def save_model(
     """
     semantic = model.branches.get("semantic")
     embedder = semantic.embedder if isinstance(semantic, SemanticBranch) else None
-    parts: dict[str, Branch | Calibration] = {
-        **model.branches,
-        "calibration": model.calibration,
+    parts: dict[str, Tensors] = {
+        **{name: branch.tensors() for name, branch in model.branches.items()},
+        "calibration": model.calibration.tensors(),
     }
+    if (fast := model.fast) is not None:
+        parts["fast"] = {**fast.calibration.tensors(), _THRESHOLDS: fast.thresholds}
     artefact = Artefact(
         version=__version__,
         genres=model.genres,
@@ -58,7 +68,7 @@ def save_model(
         tensors={
             _PREFIXES[part] + name: tensor
             for part, of in parts.items()
-            for name, tensor in of.tensors().items()
+            for name, tensor in of.items()
         },
         evaluation=evaluation,
         card=card,
@@ -72,41 +82,71 @@ def save_model(
 
 
 def load_model(
-    folder: Path, *, encoder: EncoderSettings | None = None, store: Path | None = None
+    folder: Path,
+    *,
+    encoder: EncoderSettings | None = None,
+    store: Path | None = None,
+    fast: bool = False,
 ) -> Model:
     """Read what `save_model` wrote; arguments and errors are those of `GenreClassifier.load`."""
     artefact = read_artefact(folder)
     recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
-    if encoder is not None and not recipe.branches.semantic:
+    if encoder is not None and (fast or not recipe.branches.semantic):
         raise InputError(f"{folder} reads words alone: it has no encoder to run in another way")
-    parts = _parted(artefact.tensors)
-    n_genres = len(artefact.genres)
+    if fast and not recipe.branches.lexical:
+        raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
     settings = encoder or recipe.encoder
     if encoder is None and (folder / ENCODER_FOLDER).is_dir():
         settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
+    parts, n_genres = _parted(artefact.tensors), len(artefact.genres)
+    _refuse_idle_parts(parts, recipe, folder)
     branches: dict[str, Branch] = {}
-    if recipe.branches.semantic:
+    # In fast reading the encoder is not even opened.
+    if recipe.branches.semantic and not (fast and recipe.branches.lexical):
         embedder = open_embedder(recipe.slicing, settings, store)
         card = embedder.encoder.card
         _refuse_other_encoder(artefact.encoder, card.as_dict(), folder)
         head = Head(recipe.head, card.dimension, n_genres, parts["semantic"])
         head.check()
         branches["semantic"] = SemanticBranch(embedder, head)
-    elif parts["semantic"]:
-        raise ArtefactError(f"{folder}: there is no branch for {sorted(parts['semantic'])[0]!r}")
     if recipe.branches.lexical:
         branches["lexical"] = LexicalBranch.of_tensors(parts["lexical"], n_genres)
-    elif parts["lexical"]:
-        raise ArtefactError(f"{folder}: tensors of a lexical branch that the recipe does not have")
-    return Model(
+    several = recipe.branches.semantic + recipe.branches.lexical
+    model = Model(
         recipe,
         artefact.genres,
         artefact.train_films,
         branches,
-        _calibration(parts["calibration"], recipe, len(branches), n_genres),
+        _calibration(parts["calibration"], recipe, several, n_genres),
         np.array(list(artefact.thresholds.values()), dtype=np.float32),
         settings,
+        fast=_fast(parts["fast"], n_genres, folder),
     )
+    return model.words_alone() if fast else model
+
+
+def _refuse_idle_parts(parts: Mapping[str, Tensors], recipe: Recipe, folder: Path) -> None:
+    present = {"semantic": recipe.branches.semantic, "lexical": recipe.branches.lexical}
+    for part, there in (present | {"fast": all(present.values())}).items():
+        if parts[part] and not there:
+            first = _PREFIXES[part] + min(parts[part])
+            raise ArtefactError(f"{folder}: the recipe has no branch for the tensor {first!r}")
+
+
+def _fast(tensors: Tensors, n_genres: int, folder: Path) -> Join | None:
+    if not tensors:
+        return None
+    thresholds = tensors.get(_THRESHOLDS)
+    if (
+        thresholds is None
+        or thresholds.dtype != np.float32
+        or thresholds.shape != (n_genres,)
+        or not ((thresholds >= 0) & (thresholds <= 1)).all()
+    ):
+        raise ArtefactError(
+            f"{folder}: the tensor 'fast.thresholds' must be {n_genres} float32 numbers from 0 to 1"
+        )
+    return Join(Calibration.from_tensors(tensors, 1, n_genres), thresholds)
 
 
 def _calibration(tensors: Tensors, recipe: Recipe, branches: int, n_genres: int) -> Calibration:
