@@ -36,7 +36,7 @@ from choices import BASE, CHOICES  # noqa: E402
 from pages import between_marks  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
-from plotgenre.corpus.genres import apply_merges, choose_genres  # noqa: E402
+from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
@@ -84,7 +84,7 @@ class Films:
     def sides(self, recipe: Recipe) -> tuple[Corpus, Corpus]:
         """The films over the genres that the recipe keeps."""
         train = choose_genres(self.train, recipe.genres).corpus
-        validation = apply_merges(self.validation, recipe.genres.merges)
+        validation = renamed(self.validation, recipe.genres)
         return train, validation.with_genres(train.genres)
 
     def logits(self, recipe: Recipe) -> list[Floats]:

@@ -196,6 +196,18 @@ def test_evaluation_applies_the_models_merges(film_lists, film_recipe, corpus):
     assert ours.as_dict() == theirs.as_dict()
 
 
+def test_groups_reach_train_validation_and_test(film_lists, film_recipe, corpus, tmp_path):
+    groups = {"Fear": ["Horror", "War"], "Song": ["Opera", "War"]}
+    recipe = film_recipe.with_settings({"genres.groups": groups, "training.max_epochs": 3})
+    done = run_experiment(recipe, corpus, tmp_path / "run", test=corpus)
+    assert list(done.classifier.classes_) == ["Fear", "Song"]
+    scored = Scores.load(tmp_path / "run")
+    war = corpus.Y[:, corpus.genres.index("War")]
+    assert war.any()
+    assert scored.Y[war].all()
+    assert done.classifier.score(*film_lists) > 0.3
+
+
 def test_a_test_without_known_genres_is_refused_before_training(corpus, film_recipe, tmp_path):
     strangers = Corpus.from_lists(["a plot"], [["Elsewhere"]])
     with pytest.raises(CorpusError, match="has a genre that the model knows"):

@@ -18,7 +18,7 @@ from plotgenre.corpus.arguments import (
     validation_of,
 )
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import apply_merges, choose_genres
+from plotgenre.corpus.genres import choose_genres, renamed
 from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
@@ -109,14 +109,14 @@ class GenreClassifier:
         recipe = self.settings()
         corpus = chosen = corpus_of(plots, genres)
         if not isinstance(genres, np.ndarray):
-            corpus = apply_merges(corpus, recipe.genres.merges)
+            corpus = renamed(corpus, recipe.genres)
             chosen = choose_genres(corpus, recipe.genres).corpus
         if validation is None:
             train, held_out = _with_set_aside(chosen, recipe)
         else:
             if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
                 raise InputError("genres of train and validation must both be names, or both 0/1")
-            train, held_out = chosen, validation_of(chosen, validation, recipe.genres.merges)
+            train, held_out = chosen, validation_of(chosen, validation, recipe.genres)
         self.model_ = fit_model(
             recipe,
             train,
@@ -201,7 +201,9 @@ class GenreClassifier:
         """Micro-F1 over all films and genres."""
         corpus = corpus_of(plots, genres)
         D = self.model_.decide(self.predict_proba(corpus.plots))
-        Y = corpus.Y if isinstance(genres, np.ndarray) else corpus.with_genres(self.classes_).Y
+        Y = corpus.Y
+        if not isinstance(genres, np.ndarray):
+            Y = renamed(corpus, self.recipe_.genres).with_genres(self.classes_).Y
         if Y.shape != D.shape:
             raise InputError(f"targets have {Y.shape[1]} genres, the classifier {D.shape[1]}")
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))

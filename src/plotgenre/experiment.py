@@ -14,7 +14,7 @@ from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.branch import Progress
 from plotgenre.classifier import GenreClassifier
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import ChosenGenres, apply_merges, choose_genres
+from plotgenre.corpus.genres import ChosenGenres, choose_genres, renamed
 from plotgenre.corpus.splits import stratified_split
 from plotgenre.errors import ArtefactError, CorpusError
 from plotgenre.evaluation.comparison import Comparison, compare
@@ -90,7 +90,7 @@ def run_experiment(
     chosen = choose_genres(train, recipe.genres)
     if test is not None:
         # Refused now rather than after hours of training.
-        seen = apply_merges(train, recipe.genres.merges).films_per_genre()
+        seen = renamed(train, recipe.genres).films_per_genre()
         _over(test, [genre for genre, films in seen.items() if films], recipe)
     classifier = GenreClassifier(recipe, store)
     classifier.fit(
@@ -227,7 +227,7 @@ def run_adaptation(
     if validation is None:
         train, validation, _ = _split(train, recipe, None)
     chosen = choose_genres(train, recipe.genres).corpus
-    validation = apply_merges(validation, recipe.genres.merges).with_genres(chosen.genres)
+    validation = renamed(validation, recipe.genres).with_genres(chosen.genres)
     return adapt_encoder(
         (recipe.encoder, recipe.slicing, recipe.adapting),
         (chosen.plots, chosen.Y),
@@ -280,7 +280,7 @@ def history_beside(model: str | Path) -> History | None:
 
 def _over(test: Corpus, vocabulary: list[str], recipe: Recipe) -> Corpus:
     """The test films over the genres that train had, once any of them is there."""
-    test = apply_merges(test, recipe.genres.merges).with_genres(vocabulary)
+    test = renamed(test, recipe.genres).with_genres(vocabulary)
     if not test.Y.any():
         raise CorpusError(
             f"none of the {len(test)} films has a genre that the model knows, such as "

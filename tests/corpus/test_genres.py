@@ -2,7 +2,13 @@ import pytest
 from pydantic import ValidationError
 
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import GenreSettings, apply_merges, choose_genres, read_merges
+from plotgenre.corpus.genres import (
+    GenreSettings,
+    apply_merges,
+    choose_genres,
+    read_groups,
+    read_merges,
+)
 from plotgenre.errors import CorpusError, RecipeError
 
 
@@ -96,3 +102,33 @@ def test_a_map_of_merges_is_read(tmp_path):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValidationError):
         GenreSettings(**wrong)
+
+
+GROUPS = {"Comedy": ["Comedy", "Romantic comedy"], "Romance": ["Romantic comedy", "Romance Film"]}
+
+
+def test_groups_are_the_whole_vocabulary():
+    films = Corpus.from_lists(
+        ["a", "b", "c", "d"],
+        [["Romantic comedy"], ["Comedy", "Indie"], ["Indie"], ["Romance Film"]],
+    )
+    chosen = choose_genres(films, GenreSettings(groups=GROUPS, minimum_films=1))
+    assert chosen.corpus.genres == ("Comedy", "Romance")
+    # A genre of two groups counts in both; the film of "Indie" alone is out.
+    assert chosen.corpus.Y.tolist() == [[True, True], [True, False], [False, True]]
+    assert (chosen.without_genre, chosen.dropped) == (1, True)
+
+
+def test_groups_and_merges_exclude_each_other():
+    with pytest.raises(ValidationError, match="merges must be empty"):
+        GenreSettings(groups=GROUPS, merges={"Comedy": ["Comedy film"]})
+
+
+def test_groups_from_a_file(tmp_path):
+    path = tmp_path / "groups.toml"
+    path.write_text(
+        '[groups]\nComedy = ["Comedy", "Romantic comedy"]\nRomance = ["Romantic comedy"]'
+    )
+    assert read_groups(path) == {"Comedy": GROUPS["Comedy"], "Romance": ["Romantic comedy"]}
+    with pytest.raises(RecipeError, match=r"expected one table \[merges\], found groups"):
+        read_merges(path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre.corpus.films import Corpus, targets
+from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.genres import GenreSettings, renamed
 from plotgenre.errors import InputError
 
 Genres = Sequence[Iterable[str]] | npt.NDArray[Any]
@@ -82,18 +83,13 @@ def corpus_of(plots: Sequence[str], genres: Genres) -> Corpus:
 
 
 def validation_of(
-    train: Corpus,
-    validation: tuple[Sequence[str], Genres],
-    merges: Mapping[str, Sequence[str]],
+    train: Corpus, validation: tuple[Sequence[str], Genres], settings: GenreSettings
 ) -> Corpus:
     """The validation films with train's genres; names that train lacks count for nothing."""
-    plots, genres = checked_plots(validation[0]), validation[1]
+    plots, genres = validation
+    if len(genres) != len(plots):
+        raise InputError(f"{len(plots)} validation plots need as many lists, got {len(genres)}")
+    films = corpus_of(plots, genres)
     if isinstance(genres, np.ndarray):
-        return corpus_of(plots, genres)
-    kept_name = {alias: name for name, aliases in merges.items() for alias in aliases}
-    lists = [[kept_name.get(genre, genre) for genre in names] for names in _checked_names(genres)]
-    if len(lists) != len(plots):
-        raise InputError(f"{len(plots)} validation plots need as many lists, got {len(lists)}")
-    Y = targets(lists, train.genres, unknown="ignore")
-    ids = [str(i + 1) for i in range(len(plots))]
-    return Corpus(plots, train.genres, Y, ids)
+        return films
+    return renamed(films, settings).with_genres(train.genres)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass as settings
 
 from plotgenre.corpus.films import Corpus
@@ -26,12 +26,16 @@ class GenreSettings:
         A genre with fewer films, after merging, is left out.
     merges
         Genres under several names: the name to keep, and the aliases that become it.
+    groups
+        A vocabulary of one's own instead: its names, and the corpus's genres that each stands for.
+        A genre may belong to several groups; one that belongs to none is left out.
     without_genre
         What becomes of films that are left without a genre.
     """
 
     minimum_films: int = Field(default=10, ge=1)
     merges: dict[str, list[str]] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
     without_genre: Literal["drop", "keep"] = "drop"
 
     @field_validator("merges")
@@ -39,6 +43,12 @@ class GenreSettings:
     def _consistent(cls, merges: dict[str, list[str]]) -> dict[str, list[str]]:
         check_merges(merges)
         return merges
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> GenreSettings:
+        if self.merges and self.groups:
+            raise ValueError("groups name all genres anew, so merges must be empty beside them")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,14 @@ class ChosenGenres:
 
 
 def choose_genres(corpus: Corpus, settings: GenreSettings) -> ChosenGenres:
-    """Merge aliases, leave out genres with too few films, and count the films left without any.
+    """Merge or group genres, leave out those with too few films, count films left without any.
 
     Raises
     ------
     CorpusError
         If no genre has enough films.
     """
-    merged = apply_merges(corpus, settings.merges)
+    merged = renamed(corpus, settings)
     films = dict(zip(merged.genres, merged.Y.sum(axis=0).tolist(), strict=True))
     kept = sorted(name for name, count in films.items() if count >= settings.minimum_films)
     if not kept:
@@ -88,6 +98,21 @@ def choose_genres(corpus: Corpus, settings: GenreSettings) -> ChosenGenres:
         without_genre=int((~labelled).sum()),
         dropped=dropped,
     )
+
+
+def renamed(corpus: Corpus, settings: GenreSettings) -> Corpus:
+    """The same films, their genres called as the settings say; none is left out for being rare."""
+    if settings.groups:
+        return _grouped(corpus, settings.groups)
+    return apply_merges(corpus, settings.merges)
+
+
+def _grouped(corpus: Corpus, groups: Mapping[str, Sequence[str]]) -> Corpus:
+    Y = np.zeros((len(corpus), len(groups)), dtype=np.bool_)
+    for j, members in enumerate(groups.values()):
+        own = [column for column, genre in enumerate(corpus.genres) if genre in members]
+        Y[:, j] = corpus.Y[:, own].any(axis=1)
+    return corpus.with_targets(list(groups), Y)
 
 
 def apply_merges(corpus: Corpus, merges: Mapping[str, Sequence[str]]) -> Corpus:
@@ -142,6 +167,23 @@ def read_merges(path: str | Path) -> dict[str, list[str]]:
     RecipeError
         If the file is missing, not TOML, has no such table, or the map contradicts itself.
     """
+    merges = _read_map(path, "merges")
+    check_merges(merges)
+    return merges
+
+
+def read_groups(path: str | Path) -> dict[str, list[str]]:
+    """A vocabulary from a TOML file with a table such as ``[groups] Crime = ["Gangster Film"]``.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, not TOML, or has no such table.
+    """
+    return _read_map(path, "groups")
+
+
+def _read_map(path: str | Path, table: str) -> dict[str, list[str]]:
     path = Path(path)
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -149,16 +191,15 @@ def read_merges(path: str | Path) -> dict[str, list[str]]:
         raise RecipeError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise RecipeError(f"{path.name} is not TOML: {error}") from error
-    merges = document.get("merges")
-    if not isinstance(merges, dict) or set(document) != {"merges"}:
+    found = document.get(table)
+    if not isinstance(found, dict) or set(document) != {table}:
         raise RecipeError(
-            f"{path.name}: expected one table [merges], found {', '.join(document) or 'nothing'}"
+            f"{path.name}: expected one table [{table}], found {', '.join(document) or 'nothing'}"
         )
-    for name, aliases in merges.items():
+    for name, aliases in found.items():
         if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
             raise RecipeError(
                 f'{path.name}, {name!r}: expected a list of names such as ["Comedy film"], '
                 f"got {aliases!r}"
             )
-    check_merges(merges)
-    return merges
+    return found

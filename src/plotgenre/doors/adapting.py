@@ -12,6 +12,8 @@ from plotgenre.doors.options import (
     Format,
     GenresColumn,
     GenresFile,
+    Groups,
+    Merges,
     Paths,
     PlotColumn,
     Separator,
@@ -33,7 +35,8 @@ def adapt(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Time for training.")] = None,
     validation: Annotated[str | None, typer.Option(help="Films to evaluate on.")] = None,
-    merges: Annotated[Path | None, typer.Option(help="TOML map of genres to merge.")] = None,
+    merges: Merges = None,
+    groups: Groups = None,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
     genres_column: GenresColumn = "genres",
@@ -46,7 +49,7 @@ def adapt(
     """
     from plotgenre.experiment import run_adaptation
 
-    chosen = read_recipe(recipe, set or [], merges)
+    chosen = read_recipe(recipe, set or [], merges, groups)
     if minutes is not None:
         chosen = chosen.with_settings({"adapting.minutes": minutes})
     columns = columns_of(plot_column, genres_column, separator)

@@ -14,6 +14,8 @@ from plotgenre.doors.options import (
     Format,
     GenresColumn,
     GenresFile,
+    Groups,
+    Merges,
     Paths,
     PlotColumn,
     Separator,
@@ -117,7 +119,8 @@ def train(
     ] = None,
     validation: Annotated[str | None, typer.Option(help="Films to tune on.")] = None,
     test: Annotated[str | None, typer.Option(help="Films to score on.")] = None,
-    merges: Annotated[Path | None, typer.Option(help="TOML map of genres to merge.")] = None,
+    merges: Merges = None,
+    groups: Groups = None,
     bundle_encoder: Annotated[
         bool, typer.Option("--bundle-encoder", help="Put the encoder into the model's folder.")
     ] = False,
@@ -136,7 +139,7 @@ def train(
     from plotgenre.experiment import run_experiment
 
     columns = columns_of(plot_column, genres_column, separator)
-    settings = read_recipe(recipe, set or [], merges)
+    settings = read_recipe(recipe, set or [], merges, groups)
 
     def read(one: str | None) -> Corpus | None:
         return None if one is None else read_films([one], format, columns, genres_file)

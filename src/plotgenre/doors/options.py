@@ -20,6 +20,10 @@ Separator = Annotated[str | None, typer.Option(help="What separates genres in a 
 Format = Annotated[
     str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
 ]
+Merges = Annotated[Path | None, typer.Option(help="TOML map of genres to merge.")]
+Groups = Annotated[
+    Path | None, typer.Option(help="TOML map of the genres to learn, and what belongs to each.")
+]
 GenresFile = Annotated[
     Path | None, typer.Option(help="Names of one-hot columns, one a line.", exists=True)
 ]
@@ -41,15 +45,19 @@ def read_films(paths: list[str], format: str, columns: Any, genres_file: Path | 
     return read_corpus(source, chosen, columns=columns, genres_file=genres_file)
 
 
-def read_recipe(source: str | None, assignments: list[str], merges: Path | None) -> Recipe:
-    """The recipe by name or path, with the assignments of ``--set`` and a file of merges."""
-    from plotgenre.corpus.genres import read_merges
+def read_recipe(
+    source: str | None, assignments: list[str], merges: Path | None, groups: Path | None
+) -> Recipe:
+    """The recipe by name or path, with the assignments of ``--set`` and files of genre names."""
+    from plotgenre.corpus.genres import read_groups, read_merges
     from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 
     recipe = Recipe.load(source or DEFAULT_RECIPE)
     settings = assigned(assignments)
     if merges is not None:
         settings["genres.merges"] = read_merges(merges)
+    if groups is not None:
+        settings["genres.groups"] = read_groups(groups)
     return recipe.with_settings(settings)
 
 
