@@ -9,6 +9,7 @@ from plotgenre import Corpus, GenreClassifier, Recipe, run_experiment
 from plotgenre.branches.branch import Progress
 from plotgenre.errors import ArtefactError, CorpusError, InputError
 from plotgenre.evaluation.evaluation import Evaluation
+from plotgenre.evaluation.scores import Scores
 from plotgenre.experiment import (
     compare_runs,
     evaluate_classifier,

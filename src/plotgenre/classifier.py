@@ -109,8 +109,8 @@ class GenreClassifier:
         recipe = self.settings()
         corpus = chosen = corpus_of(plots, genres)
         if not isinstance(genres, np.ndarray):
-            corpus = renamed(corpus, recipe.genres)
             chosen = choose_genres(corpus, recipe.genres).corpus
+            corpus = renamed(corpus, recipe.genres)
         if validation is None:
             train, held_out = _with_set_aside(chosen, recipe)
         else:
