@@ -1,12 +1,14 @@
 """The Hub, without a network: local folders, what is missing, and what would be sent."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from plotgenre import GenreClassifier
 from plotgenre.errors import ArtefactError
-from plotgenre.hub import local_folder, push
+from plotgenre.hub import local_folder, push, shipped_models
 
 
 def test_a_local_folder_is_itself(tmp_path):
@@ -51,3 +53,14 @@ def test_nothing_is_sent_if_writing_fails(monkeypatch):
     monkeypatch.setattr("huggingface_hub.HfApi", lambda: api)
     with pytest.raises(ArtefactError, match="no"):
         push(fail, "me/model", private=False)
+
+
+def test_a_model_of_the_package_by_its_name(monkeypatch, saved_model, tmp_path):
+    (tmp_path / "encoder").mkdir()
+    shutil.copytree(saved_model, tmp_path / "films")
+    monkeypatch.setattr("plotgenre.hub.SHIPPED", tmp_path)
+    assert shipped_models() == ["films"]
+    assert local_folder("films", None) == tmp_path / "films"
+    # A folder of that name here comes first: it is what the user sees.
+    monkeypatch.chdir(tmp_path)
+    assert local_folder("films", None) == Path("films")

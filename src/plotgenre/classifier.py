@@ -264,6 +264,8 @@ class GenreClassifier:
     ) -> GenreClassifier:
         """Read a model folder; the encoder is the bundled one, else the one of the recipe.
 
+        Bundled is ``encoder/`` in the folder or beside it, where several models share it.
+
         Parameters
         ----------
         folder
@@ -299,7 +301,7 @@ class GenreClassifier:
     def from_pretrained(
         cls, name: str | Path, revision: str | None = None, **options: Any
     ) -> GenreClassifier:
-        """:meth:`load` a local folder or a model of the Hugging Face Hub."""
+        """:meth:`load` a local folder, a model of this package, or one of the Hugging Face Hub."""
         return cls.load(hub.local_folder(str(name), revision), **options)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, **options: Any) -> str:

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: a model's folder from there, and to there."""
+"""Where models come from: a folder, this package, the Hugging Face Hub; and the way to the Hub."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from pathlib import Path
 
 from plotgenre.errors import ArtefactError
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The models that come with the package, a folder each; they share the encoder beside them."""
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(config.parent.name for config in SHIPPED.glob("*/config.json"))
+
 
 def local_folder(name: str, revision: str | None) -> Path:
-    """The folder itself if it exists here, else a snapshot of the Hub's repository.
+    """The folder itself if it exists here, else a model of the package, else one of the Hub.
 
     Raises
     ------
     ArtefactError
-        If it is neither here nor on the Hub.
+        If it is neither here nor in the package nor on the Hub.
     """
     if Path(name).is_dir():
         return Path(name)
+    if name in shipped_models():
+        return SHIPPED / name
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 

@@ -226,3 +226,15 @@ def test_a_branch_without_tensors_is_refused(fused, tmp_path):
 def test_a_model_needs_a_branch(film_recipe):
     with pytest.raises(RecipeError, match="semantic or lexical must be true"):
         film_recipe.with_settings({"branches.semantic": False})
+
+
+def test_models_side_by_side_share_one_encoder(fused, fitted, film_lists, tmp_path):
+    fused.save(tmp_path / "one", bundle_encoder=True)
+    fitted.save(tmp_path / "two")
+    (tmp_path / "one" / "encoder").rename(tmp_path / "encoder")
+    for name, model in (("one", fused), ("two", fitted)):
+        again = GenreClassifier.load(tmp_path / name)
+        assert again.model_.encoder.name == str(tmp_path / "encoder")
+        np.testing.assert_allclose(
+            again.predict_proba(film_lists[0]), model.predict_proba(film_lists[0]), atol=1e-5
+        )

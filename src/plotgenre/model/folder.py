@@ -96,8 +96,8 @@ def load_model(
     if fast and not recipe.branches.lexical:
         raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
     settings = encoder or recipe.encoder
-    if encoder is None and (folder / ENCODER_FOLDER).is_dir():
-        settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
+    if encoder is None and (bundled := _bundled_encoder(folder)) is not None:
+        settings = saved_encoder(recipe.encoder, bundled)
     parts, n_genres = _parted(artefact.tensors), len(artefact.genres)
     _refuse_idle_parts(parts, recipe, folder)
     branches: dict[str, Branch] = {}
@@ -123,6 +123,12 @@ def load_model(
         fast=_fast(parts["fast"], n_genres, folder),
     )
     return model.words_alone() if fast else model
+
+
+def _bundled_encoder(folder: Path) -> Path | None:
+    """The encoder in the folder, else the one that models share beside which they lie."""
+    beside = folder.absolute().parent / ENCODER_FOLDER
+    return next((path for path in (folder / ENCODER_FOLDER, beside) if path.is_dir()), None)
 
 
 def _refuse_idle_parts(parts: Mapping[str, Tensors], recipe: Recipe, folder: Path) -> None:
