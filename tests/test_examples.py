@@ -1,10 +1,17 @@
-"""The example files are what the documentation promises of them."""
+"""The examples: films as the documentation promises them, and scripts that run."""
 
+import subprocess
+import sys
 from collections import Counter
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
+import polars as pl
 import pytest
 
+from plotgenre import GenreClassifier, __version__
 from plotgenre.corpus import Corpus, read_corpus
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -66,3 +73,116 @@ def test_plots_are_short_but_for_eight_of_250_words_or_more(films: Corpus) -> No
 def test_untagged_films_have_no_genres(untagged: Corpus) -> None:
     assert untagged.ids == [f"new-{number}" for number in range(1, 7)]
     assert untagged.genres == ()
+
+
+@pytest.fixture(scope="module")
+def words_model(films: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of words alone: read within a moment."""
+    folder = tmp_path_factory.mktemp("words") / "model"
+    GenreClassifier("lexical").fit(films.plots, films.genre_lists()).save(folder)
+    return folder
+
+
+def loaded(path: Path) -> ModuleType:
+    """The example as a module."""
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(*arguments: object) -> str:
+    """What a script prints."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_pipeline_runs() -> None:
+    printed = run(EXAMPLES / "pipeline.py", EXAMPLES / "films.csv").splitlines()
+    assert [line.partition(":")[0] for line in printed] == [
+        "classifier, all films",
+        "regression on logits, half of the films",
+    ]
+    for line in printed:
+        assert 0.25 < float(line.rpartition(" ")[2]) < 1
+
+
+def test_the_column_script_runs(words_model: Path) -> None:
+    printed = run(EXAMPLES / "column.py", words_model, EXAMPLES / "untagged.jsonl")
+    assert "new-6" in printed
+    assert "genres" in printed
+
+
+def test_a_column_of_polars(words_model: Path, untagged: Corpus) -> None:
+    model = GenreClassifier.load(words_model)
+    frame = pl.read_ndjson(EXAMPLES / "untagged.jsonl")
+    tagged = loaded(EXAMPLES / "column.py").tagged_polars(frame, model)
+    assert tagged["genres"].to_list() == model.predict(untagged.plots)
+    np.testing.assert_array_equal(
+        tagged.select(f"p_{genre}" for genre in GENRES).to_numpy(),
+        model.predict_proba(untagged.plots),
+    )
+
+
+def test_a_column_of_pandas(words_model: Path, untagged: Corpus) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    model = GenreClassifier.load(words_model)
+    plots = [*untagged.plots[:2], None, " ", untagged.plots[2]]
+    # An index that neither begins at 0 nor counts: genres must not slide to other rows.
+    frame = pandas.DataFrame({"plot": plots}, index=[7, 3, 5, 1, 9])
+    tagged = loaded(EXAMPLES / "column.py").tagged_pandas(frame, model)
+    first, second, third = model.predict(untagged.plots[:3])
+    assert tagged.index.to_list() == [7, 3, 5, 1, 9]
+    assert [x if isinstance(x, list) else None for x in tagged["genres"]] == [
+        first,
+        second,
+        None,
+        None,
+        third,
+    ]
+    assert "genres" not in frame
+
+
+@pytest.fixture
+def space(words_model: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("MODEL", str(words_model))
+    return loaded(EXAMPLES / "space" / "app.py")
+
+
+def test_what_the_space_answers(space: ModuleType, words_model: Path) -> None:
+    model = GenreClassifier.load(words_model)
+    for plot in space.EXAMPLES:
+        named, likeliest = space.answer(plot)
+        assert named == (", ".join(model.tag(plot)) or "none")
+        expected = dict(zip(GENRES, model.predict_proba([plot])[0].tolist(), strict=True))
+        assert likeliest == expected
+        assert list(likeliest.values()) == sorted(likeliest.values(), reverse=True)
+    message, nothing = space.answer("  ")
+    assert "expected a text" in message
+    assert nothing == {}
+
+
+def test_the_space_has_a_page(space: ModuleType) -> None:
+    pytest.importorskip("gradio", reason="gradio is not installed; it is too large for the extras")
+    page = space.page()
+    assert page.fn is space.answer
+    named, likeliest = page(space.EXAMPLES[0])
+    assert named == space.answer(space.EXAMPLES[0])[0]
+    assert likeliest["label"] in GENRES
+
+
+def test_the_space_says_what_the_hub_reads() -> None:
+    text = (EXAMPLES / "space" / "README.md").read_text(encoding="utf-8")
+    block = dict(line.split(": ", 1) for line in text.split("---\n")[1].splitlines())
+    assert block["sdk"] == "gradio"
+    assert (EXAMPLES / "space" / block["app_file"]).is_file()
+    assert len(block["short_description"]) <= 60
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {block["colorFrom"], block["colorTo"]} <= colours
+    needed = (EXAMPLES / "space" / "requirements.txt").read_text(encoding="utf-8").split()
+    assert needed == [f"plotgenre=={__version__}"]

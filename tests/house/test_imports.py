@@ -40,6 +40,7 @@ OWNERS = {
     "sentence_transformers": ("embedding/encoders/",),
     "onnxruntime": ("embedding/encoders/",),
     "openvino": ("embedding/encoders/",),
+    "onnx": ("embedding/encoders/", "model/"),
     "model2vec": ("embedding/encoders/",),
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),

@@ -7,13 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ["src", "tests", "benchmarks", "docs", "examples"]
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ["ruff", "check", "--no-cache", "src", "tests", "benchmarks", "docs"],
-        ["ruff", "format", "--no-cache", "--check", "src", "tests", "benchmarks", "docs"],
+        ["ruff", "check", "--no-cache", "src", "tests", "benchmarks", "docs", "examples"],
+        [
+            "ruff",
+            "format",
+            "--no-cache",
+            "--check",
+            "src",
+            "tests",
+            "benchmarks",
+            "docs",
+            "examples",
+        ],
         ["mypy"],
     ],
     ids=lambda command: " ".join(command[:2]),

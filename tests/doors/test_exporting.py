@@ -1,0 +1,41 @@
+"""The export commands, without the seconds that a new interpreter takes."""
+
+import sys
+
+import pytest
+
+from plotgenre import GenreClassifier
+from plotgenre.doors import cli
+
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture
+def main(tmp_path, monkeypatch, capsys):
+    def main(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["plotgenre", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
+
+    return main
+
+
+def test_a_model_becomes_one_file(main, saved_model, tmp_path):
+    status, out, err = main("export-onnx", saved_model, "new/model.onnx")
+    assert (status, err) == (0, "")
+    assert out.startswith("new/model.onnx: 4 genres, ")
+    assert (tmp_path / "new" / "model.onnx").stat().st_size > 10_000
+
+
+def test_a_model_of_words_is_one_sentence(main, film_lists, film_recipe, tmp_path):
+    words = {"branches.semantic": False, "branches.lexical": True}
+    GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists).save(tmp_path / "words")
+    status, out, err = main("export-onnx", "words", "model.onnx")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "reads words, not token ids" in err
+    assert not (tmp_path / "model.onnx").exists()
