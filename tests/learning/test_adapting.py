@@ -252,12 +252,27 @@ def test_the_gradient_is_clipped(run):
     ).abs().max()
 
 
+def test_a_run_may_end_sooner_or_go_on_longer(run):
+    with pytest.raises(KeyboardInterrupt):
+        run(progress=interrupt_at(4))
+    sooner, log = run(steps=10)
+    assert (log.step, log.steps) == (10, 10)
+    assert [one.steps for one in log.evaluations][-2:] == [10, 10]
+    # Asked to end before where it stands, it ends there.
+    same_again, log = run(steps=7)
+    assert log.step == 10
+    assert same(sooner.weights(), same_again.weights())
+    longer, log = run(steps=12)
+    assert (log.step, log.steps) == (12, 12)
+    assert not same(sooner.weights(), longer.weights())
+
+
 def test_few_films_make_small_steps(run):
     _, log = run(films=(make_films(5), make_films(5, 1)), steps=3)
     assert log.step == 3
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 0.3}, {"seed": 3}, {"steps": 31}])
+@pytest.mark.parametrize("change", [{"learning_rate": 0.3}, {"seed": 3}])
 def test_checkpoints_of_other_settings_are_refused(run, change):
     run(steps=2)
     with pytest.raises(InputError, match=f"is from another training.*{next(iter(change))}"):

@@ -37,7 +37,8 @@ def adapt(
 
     The steps that fit into the minutes are planned once, from the speed at the start, and kept in
     the checkpoints, as step sizes fall with the planned steps: an interrupted run that is started
-    again ends at the same weights as one that ran through.
+    again ends at the same weights as one that ran through. Given another number of steps, it ends
+    sooner or goes on longer.
 
     An interrupt lets the step end, writes a checkpoint, and is then raised; a second one is raised
     at once.
@@ -107,6 +108,9 @@ class _Adaptation:
         """Take all steps that are left."""
         if not self.log.steps:
             self._plan()
+        elif self.settings.steps is not None:
+            # A run may be told to end sooner or later: from here on step sizes follow the new plan.
+            self.log = replace(self.log, steps=max(self.settings.steps, self.log.step))
         evaluated = self.log.evaluations[-1].seconds if self.log.evaluations else 0.0
         saved = self.log.seconds
         while self.log.step < self.log.steps:
@@ -187,8 +191,10 @@ def _identity(
     films: tuple[TokenFilms, TokenFilms], settings: AdaptingSettings, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     identity = {f"adapting.{name}": value for name, value in asdict(settings).items()}
-    # How often a run is looked at and saved does not change what it learns.
-    del identity["adapting.checkpoint_every"], identity["adapting.evaluate_every"]
+    # How often a run is looked at and saved does not change what it learns, and when it ends may
+    # be decided anew.
+    for free in ("checkpoint_every", "evaluate_every", "steps", "minutes"):
+        del identity[f"adapting.{free}"]
     for name, side in zip(("train", "validation"), films, strict=True):
         identity |= {f"{name}.films": len(side), f"{name}.digest": side.digest()}
     return identity | dict(facts)

@@ -22,7 +22,8 @@ class AdaptingSettings:
         Time for training and its evaluations; cutting and tokenising the plots comes on top. The
         steps that fit into it are planned from the speed measured at the start.
     steps
-        The number of steps, whatever time they take; ``None`` plans it from ``minutes``.
+        The number of steps, whatever time they take; ``None`` plans it from ``minutes``. A run
+        that is resumed may be given another number.
     films
         Films of a step.
     slices
