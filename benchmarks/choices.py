@@ -21,7 +21,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "branches' ratio free in each genre": {"calibration.mixing_shrinkage": 0.0},
     # Words.
     "character n-grams too": {"lexical.characters": [3, 5]},
-    "weighted positives in the lexical branch": {"lexical.pos_weight_cap": 10.0},
+    "positives not weighted in the lexical branch": {"lexical.pos_weight_cap": 1.0},
     # Head.
     "linear head": {"head.kind": "linear"},
     "label attention": {"head.kind": "attention", "head.pooling": "none"},
