@@ -1,4 +1,4 @@
-.PHONY: setup test lint results pictures
+.PHONY: setup test lint results pictures docs
 
 PYTHON ?= .venv/bin/python
 DATA ?= ../shared/data/films
@@ -19,6 +19,10 @@ lint:
 results:
 	$(PYTHON) benchmarks/recipes.py $(DATA) --readme
 
-# The pictures of docs/pages.md, in a real browser (Debian's chromium).
+# The pictures of docs/reading-a-report.md, in a real browser (Debian's chromium).
 pictures:
 	$(PYTHON) docs/pictures/take.py runs/pictures
+
+# The site, in build/site; needs the extra docs.
+docs:
+	$(PYTHON) -m mkdocs build --strict

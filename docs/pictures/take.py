@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/pages.md: pages of the invented films in a real browser.
+"""Takes the pictures of docs/reading-a-report.md: pages of the invented films in a real browser.
 
 python docs/pictures/take.py WORK
 
