@@ -17,10 +17,14 @@ from plotgenre.doors.options import (
     Paths,
     PlotColumn,
     Separator,
+    StoreFolder,
     columns_of,
+    default_store,
+    load_classifier,
     read_films,
     read_recipe,
 )
+from plotgenre.doors.similar import similar
 from plotgenre.errors import PlotgenreError
 
 if TYPE_CHECKING:
@@ -38,9 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-StoreFolder = Annotated[
-    Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
-]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)]
 
@@ -88,7 +89,7 @@ def inspect(
             splits[name] = read_films([path], format, columns, genres_file)
     issues = None
     if model is not None:
-        classifier = _load(model, None, store or default_store())
+        classifier = load_classifier(model, None, store or default_store())
         with screen.progress() as progress:
             issues = inspection.issue_figures(classifier, films, progress)
     pairs, skipped = inspection.near_figures(splits) if near else (None, None)
@@ -175,7 +176,7 @@ def evaluate(
 
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
-    classifier = _load(model, encoder, store or default_store())
+    classifier = load_classifier(model, encoder, store or default_store())
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
     with screen.progress() as progress:
@@ -228,13 +229,14 @@ def tag(
         raise typer.BadParameter("name the model to tag with", param_hint="--model")
     tagging.check_output(output)
     films = tagging.read_films(plot, format, plot_column)
-    classifier = _load(model, encoder, None)
+    classifier = load_classifier(model, encoder, None)
     with screen.progress() as progress:
         tags = classifier.tag_many(films.plots, progress)
     tagging.write_tags(films, tags, output)
 
 
 app.command()(adapt)
+app.command()(similar)
 
 
 @app.command("export-encoder")
@@ -264,12 +266,6 @@ def export_encoder(
     )
 
 
-def default_store() -> Path:
-    """Where encoded slices are kept unless said otherwise: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "plotgenre" / "store"
-
-
 def main() -> None:
     """Run the command line: errors are one sentence on standard error and exit status 2."""
     try:
@@ -294,14 +290,6 @@ def _exit(status: int, message: str | None) -> NoReturn:
     if message is not None:
         print(f"plotgenre: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(status)
-
-
-def _load(model: str, encoder: str | None, store: Path | None) -> Any:
-    from plotgenre.classifier import GenreClassifier
-    from plotgenre.embedding.encoders import EncoderSettings
-
-    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, store=store)
 
 
 def _write_json(path: Path | None, figures: dict[str, Any]) -> None:

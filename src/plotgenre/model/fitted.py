@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from plotgenre.branches.branch import Branch, Logits, Progress
+from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.errors import InputError
+from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide
@@ -25,7 +31,7 @@ class Model:
     recipe
         The settings that it was fitted with.
     genres
-        Names of the ``g`` genres, in the order of all columns.
+        Names of the ``g`` genres, in the order of all columns; those added come last.
     train_films
         Films in train of every genre seen, those left out for being too rare included.
     branches
@@ -39,6 +45,8 @@ class Model:
         How the semantic branch's encoder was loaded: the recipe's own may be out of reach by now.
     history
         How the head's training went; ``None`` without a semantic branch and for a loaded model.
+    added
+        Reads the genres that were added after the fit, see `model.adding`; ``None`` without any.
     """
 
     recipe: Recipe
@@ -49,12 +57,64 @@ class Model:
     thresholds: npt.NDArray[np.float32]
     encoder: EncoderSettings
     history: History | None = None
+    added: AddedGenres | None = None
 
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
-        """The joined logits, shape (n, g), float32."""
-        return self.calibration.logits(
-            [branch.logits(plots, progress) for branch in self.branches.values()]
+        """The joined logits, then those of the genres added, shape (n, g), float32."""
+        if self.added is None:
+            read = [branch.logits(plots, progress) for branch in self.branches.values()]
+            return self.calibration.logits(read)
+        bags, known = self.read(plots, progress)
+        return np.hstack([known, self.added.logits(bags, known)])
+
+    def read(self, plots: Sequence[str], progress: Progress | None = None) -> tuple[Bags, Logits]:
+        """The plots' slice vectors, and the joined logits of the genres that were fitted.
+
+        Raises
+        ------
+        InputError
+            If there is no semantic branch, and hence no vectors.
+        """
+        semantic = self.semantic()
+        bags = semantic.embed(plots, progress)
+        return bags, self.calibration.logits(
+            [
+                semantic.logits_of(bags) if branch is semantic else branch.logits(plots, progress)
+                for branch in self.branches.values()
+            ]
         )
+
+    def semantic(self) -> SemanticBranch:
+        """The semantic branch.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        branch = self.branches.get("semantic")
+        if not isinstance(branch, SemanticBranch):
+            raise InputError(
+                "genres are added through the encoder of a semantic branch; this model reads "
+                "words alone"
+            )
+        return branch
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all that logits depend on, as 64 hex digits."""
+        facts: dict[str, object] = {"genres": self.genres, "branches": list(self.branches)}
+        semantic = self.branches.get("semantic")
+        if isinstance(semantic, SemanticBranch):
+            facts["encoder"] = semantic.embedder.encoder.card.fingerprint
+            facts["slicing"] = asdict(semantic.embedder.slicing)
+            facts["head"] = asdict(semantic.head.settings)
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        parts = [*self.branches.values(), self.calibration]
+        for part in parts if self.added is None else [*parts, self.added]:
+            for name, tensor in sorted(part.tensors().items()):
+                digest.update(f"{name} {tensor.dtype}{tensor.shape}".encode())
+                digest.update(np.ascontiguousarray(tensor).tobytes())
+        return digest.hexdigest()
 
     def decide(self, P: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """Decisions (n, g) of probabilities (n, g), by the thresholds and the recipe's policy."""

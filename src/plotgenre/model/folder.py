@@ -14,6 +14,7 @@ from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model.fitted import Model
@@ -22,7 +23,12 @@ from plotgenre.recipe import Recipe
 from plotgenre.version import __version__
 
 # The semantic branch's tensors have no prefix, for it was once the only branch.
-_PREFIXES = {"lexical": "lexical.", "calibration": "calibration.", "semantic": ""}
+_PREFIXES = {
+    "lexical": "lexical.",
+    "calibration": "calibration.",
+    "added": "added.",
+    "semantic": "",
+}
 
 
 def save_model(
@@ -44,10 +50,12 @@ def save_model(
     """
     semantic = model.branches.get("semantic")
     embedder = semantic.embedder if isinstance(semantic, SemanticBranch) else None
-    parts: dict[str, Branch | Calibration] = {
+    parts: dict[str, Branch | Calibration | AddedGenres] = {
         **model.branches,
         "calibration": model.calibration,
     }
+    if model.added is not None:
+        parts["added"] = model.added
     artefact = Artefact(
         version=__version__,
         genres=model.genres,
@@ -85,15 +93,19 @@ def load_model(
     if encoder is None and (folder / ENCODER_FOLDER).is_dir():
         settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
     branches: dict[str, Branch] = {}
+    added: AddedGenres | None = None
     if recipe.branches.semantic:
         embedder = open_embedder(recipe.slicing, settings, store)
         card = embedder.encoder.card
         _refuse_other_encoder(artefact.encoder, card.as_dict(), folder)
+        if parts["added"]:
+            added = AddedGenres.from_tensors(parts["added"], card.dimension, n_genres)
+            n_genres -= len(added)
         head = Head(recipe.head, card.dimension, n_genres, parts["semantic"])
         head.check()
         branches["semantic"] = SemanticBranch(embedder, head)
-    elif parts["semantic"]:
-        raise ArtefactError(f"{folder}: there is no branch for {sorted(parts['semantic'])[0]!r}")
+    elif odd := sorted([*parts["semantic"], *parts["added"]]):
+        raise ArtefactError(f"{folder}: there is no branch for {odd[0]!r}")
     if recipe.branches.lexical:
         branches["lexical"] = LexicalBranch.of_tensors(parts["lexical"], n_genres)
     elif parts["lexical"]:
@@ -106,6 +118,7 @@ def load_model(
         _calibration(parts["calibration"], recipe, len(branches), n_genres),
         np.array(list(artefact.thresholds.values()), dtype=np.float32),
         settings,
+        added=added,
     )
 
 
