@@ -183,11 +183,11 @@ class SimilarFilms:
                 raise ArtefactError(f"{path}: format {found!r} is unknown, expected {_FORMAT}")
             if told["model"] != model.model_.fingerprint():
                 raise ArtefactError(
-                    f"{path} is an index of another model; name another --index, or delete it"
+                    f"{path} is an index of another model; delete it or name another file"
                 )
             if told["films"] != _digest_of_films(ids, plots):
                 raise ArtefactError(
-                    f"{path} is an index of other films; name another --index, or delete it"
+                    f"{path} is an index of other films; delete it or name another file"
                 )
             if told["sha256"] != _digest_of_content(told["names"], logits):
                 raise ArtefactError(f"{path} is damaged: its SHA-256 is not the one written in it")
