@@ -5,8 +5,8 @@
 
 Genres are drawn among those with at least 50 train films and hidden from training by the recipe
 `mixed`; then each is added in every way, and the part's films are ranked by it. The trained head is
-that of the same recipe with all genres. Models stay in --runs. --every N takes every Nth train film,
-for development. Results go to --out (``results/new-genres.json``); --readme writes the tables
+that of the same recipe with all genres. Models stay in --runs. --every N takes every Nth train
+film, for development. Results go to --out (``results/new-genres.json``); --readme writes the tables
 between the marks of the benchmarks' README.
 """
 

@@ -189,7 +189,8 @@ class SimilarFilms:
                 raise ArtefactError(
                     f"{path} is an index of other films; delete it or name another file"
                 )
-            if told["sha256"] != _digest_of_content(told["names"], logits):
+            whole = logits.shape == (len(ids), len(model.model_.genres))
+            if not whole or told["sha256"] != _digest_of_content(told["names"], logits):
                 raise ArtefactError(f"{path} is damaged: its SHA-256 is not the one written in it")
         # A type of number that numpy lacks is a TypeError.
         except (SafetensorError, OSError, KeyError, TypeError) as broken:
@@ -209,7 +210,7 @@ class SimilarFilms:
 
     def _mix(self, P: Floats) -> Floats:
         """Mixes (n, g) of length 1; that of a film which is the corpus's mean itself is 0."""
-        mixes = np.sqrt(P) - self._centre
+        mixes: Floats = np.sqrt(P) - self._centre
         lengths: Floats = np.linalg.norm(mixes, axis=1, keepdims=True)
         mixes /= np.maximum(lengths, np.finfo(np.float32).tiny)
         return mixes

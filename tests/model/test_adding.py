@@ -1,4 +1,4 @@
-"""A genre added to a fitted model: beside the others, kept in the folder, senseless ones refused."""
+"""A genre added to a fitted model: beside the others, kept in the folder, nonsense refused."""
 
 import copy
 

@@ -61,8 +61,9 @@ def _films(paths: list[str], format: str, plot_column: str) -> Corpus:
     from plotgenre.corpus import read_corpus
 
     source: Any = paths[0] if len(paths) == 1 else paths
-    columns, chosen = columns_of(plot_column, "genres", None), format
-    return read_corpus(source, chosen, columns=columns, labelled=False)  # type: ignore[arg-type]
+    chosen: Any = format
+    columns = columns_of(plot_column, "genres", None)
+    return read_corpus(source, chosen, columns=columns, labelled=False)
 
 
 def _cached(classifier: GenreClassifier, films: Corpus) -> Path:

@@ -8,7 +8,7 @@ both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import numpy as np
@@ -62,7 +62,7 @@ class AddedGenres:
 
     def tensors(self) -> Mapping[str, Floats]:
         """Its arrays, by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def joined(self, other: AddedGenres) -> AddedGenres:
         """These genres, then the other ones."""
@@ -81,7 +81,7 @@ class AddedGenres:
             If a tensor is missing, unknown, of another shape or type, not finite, or a spread is
             not above 0.
         """
-        names = cls.__slots__
+        names = [field.name for field in fields(cls)]
         if odd := sorted(set(tensors) ^ set(names)):
             what = "is missing" if odd[0] in names else "is unknown"
             raise ArtefactError(f"added genres: tensor {odd[0]!r} {what}")

@@ -93,16 +93,15 @@ def find_added(
     if share is None:
         share = float(np.exp(np.log(sigmoid(known).mean(axis=0) + np.float32(1e-9)).mean()))
     bias = _bias((likenesses - means) @ weights, share) - float(means @ weights)
-    rows = {"queries": query, "mixes": mix, "centres": centre, "spreads": spread}
-    rows |= {"weights": weights, "biases": np.asarray(bias)}
-    return AddedGenres(**{key: row[None].astype(np.float32) for key, row in rows.items()})
+    parts = (query, mix, centre, spread, weights, bias)
+    return AddedGenres(*(np.asarray(part, dtype=np.float32)[None] for part in parts))
 
 
 def _mean_vector(bags: Bags) -> Floats:
     return np.asarray(bags.pooled("mean").vectors.mean(axis=0), dtype=np.float32)
 
 
-def _left_out(inverse: npt.NDArray[np.floating]) -> Floats:
+def _left_out(inverse: npt.NDArray[np.float64]) -> Floats:
     """Mixes (g, g) of all known genres, each from the names of the others.
 
     With H the regularised kernel's inverse, the prediction that leaves j out is the sum over the

@@ -109,8 +109,11 @@ class Model:
             facts["slicing"] = asdict(semantic.embedder.slicing)
             facts["head"] = asdict(semantic.head.settings)
         digest = hashlib.sha256(json.dumps(facts).encode())
+        parts: list[Branch | Calibration | AddedGenres]
         parts = [*self.branches.values(), self.calibration]
-        for part in parts if self.added is None else [*parts, self.added]:
+        if self.added is not None:
+            parts.append(self.added)
+        for part in parts:
             for name, tensor in sorted(part.tensors().items()):
                 digest.update(f"{name} {tensor.dtype}{tensor.shape}".encode())
                 digest.update(np.ascontiguousarray(tensor).tobytes())
