@@ -200,7 +200,9 @@ class SimilarFilms:
     # -------------------------------------------------------------- private
 
     def _fitted(self, ids: list[str], logits: Floats, films: str) -> SimilarFilms:
-        self.ids_, self.logits_, self._films = ids, logits, films
+        # safetensors writes an array's memory as it lies, whatever its order.
+        self.ids_, self.logits_ = ids, np.ascontiguousarray(logits)
+        self._films = films
         self._rows = {name: row for row, name in enumerate(ids)}
         P = sigmoid(logits)
         self._D = self.model.model_.decide(P)
