@@ -14,7 +14,7 @@ Networks for Few-shot Learning", NeurIPS 2017). The papers were not at hand.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +86,8 @@ def find_added(
         typical, theirs = (_mean_vector(one) for one in (bags, examples[0]))
         query = unit(query + weight * unit(theirs - typical))
         mix = unit(mix + weight * unit(unit((examples[1] - centre) / spread).mean(axis=0)))
-    scale = _scale(known, best_slices(bags, unit(names)), standard @ _left_out(inverse).T)
+    of_mixes: Floats = standard @ _left_out(inverse).T
+    scale = _scale(known, best_slices(bags, unit(names)), of_mixes)
     likenesses = np.stack([best_slices(bags, query[None])[:, 0], standard @ mix], axis=1)
     means = likenesses.mean(axis=0)
     weights = scale / np.maximum(likenesses.std(axis=0), _LEAST_SPREAD)
@@ -101,7 +102,7 @@ def _mean_vector(bags: Bags) -> Floats:
     return np.asarray(bags.pooled("mean").vectors.mean(axis=0), dtype=np.float32)
 
 
-def _left_out(inverse: npt.NDArray[np.float64]) -> Floats:
+def _left_out(inverse: npt.NDArray[np.floating[Any]]) -> Floats:
     """Mixes (g, g) of all known genres, each from the names of the others.
 
     With H the regularised kernel's inverse, the prediction that leaves j out is the sum over the
