@@ -24,6 +24,7 @@ from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
 from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
+from plotgenre.model.adding import with_genre
 from plotgenre.model.fitted import Model
 from plotgenre.model.fitting import fit_model
 from plotgenre.model.folder import load_model, save_model
@@ -127,6 +128,47 @@ class GenreClassifier:
             progress=progress,
         )
         self._names = not isinstance(genres, np.ndarray)
+        return self
+
+    def add_genre(
+        self,
+        name: str,
+        plots: Sequence[str],
+        *,
+        description: str | None = None,
+        examples: Sequence[str] | None = None,
+        share: float | None = None,
+    ) -> Self:
+        """Give this classifier a genre more, without training.
+
+        Films are found by the genre's name and description, read by the encoder, and by the known
+        genres that it is like; examples sharpen both. See ``learning/adding.py`` for how, and
+        docs/new-genres.md for what it scores. Meant for a handful of genres, added one by one.
+
+        Parameters
+        ----------
+        name
+            Not one of ``classes_``; it is added as the last.
+        plots
+            20 texts or more, any, without genres: what the new genre's probabilities are scaled
+            on. A few hundred of the films that are to be tagged are best.
+        description
+            A sentence about such films.
+        examples
+            Plots that have the genre.
+        share
+            Expected share of films with the genre, between 0 and 1; by default that of a typical
+            known genre. It moves the probabilities, not the order of films.
+
+        Raises
+        ------
+        InputError
+            If nothing is fitted yet, the model reads words alone, the genre is known already, or
+            an argument makes no sense.
+        """
+        told = None if examples is None else checked_plots(examples)
+        model = self._fitted()
+        self.model_ = with_genre(model, name, checked_plots(plots), description, told, share)
         return self
 
     # -------------------------------------------------------- what was fitted

@@ -19,7 +19,7 @@ FLOORS = (
     ("recipe", "artefact", "hub"),
     ("model",),
     ("classifier",),
-    ("experiment",),
+    ("experiment", "similar"),
     ("doors",),
     ("__init__", "__main__"),
 )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.branches.branch import CHUNK_FILMS, Labelled, Logits, Progress
+from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.learning.heads import Head
 from plotgenre.learning.history import History
@@ -25,7 +26,14 @@ class SemanticBranch:
 
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
         """One logit per film and genre, shape (n, g), float32."""
-        bags = self.embedder.embed(plots, progress.embedding if progress else None)
+        return self.logits_of(self.embed(plots, progress))
+
+    def embed(self, plots: Sequence[str], progress: Progress | None = None) -> Bags:
+        """The slice vectors of the plots."""
+        return self.embedder.embed(plots, progress.embedding if progress else None)
+
+    def logits_of(self, bags: Bags) -> Logits:
+        """What `logits` gives, of plots that are embedded already."""
         logits = np.empty((len(bags), self.head.n_genres), dtype=np.float32)
         for at in range(0, len(bags), CHUNK_FILMS):
             rows = np.arange(at, min(at + CHUNK_FILMS, len(bags)))

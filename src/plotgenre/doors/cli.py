@@ -20,10 +20,14 @@ from plotgenre.doors.options import (
     Paths,
     PlotColumn,
     Separator,
+    StoreFolder,
     columns_of,
+    default_store,
+    load_classifier,
     read_films,
     read_recipe,
 )
+from plotgenre.doors.similar import similar
 from plotgenre.errors import PlotgenreError
 
 if TYPE_CHECKING:
@@ -41,9 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-StoreFolder = Annotated[
-    Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
-]
 Fast = Annotated[
     bool, typer.Option("--fast", help="Read words alone, with no encoder: much faster.")
 ]
@@ -94,7 +95,7 @@ def inspect(
             splits[name] = read_films([path], format, columns, genres_file)
     issues = None
     if model is not None:
-        classifier = _load(model, None, store or default_store())
+        classifier = load_classifier(model, None, store or default_store())
         with screen.progress() as progress:
             issues = inspection.issue_figures(classifier, films, progress)
     pairs, skipped = inspection.near_figures(splits) if near else (None, None)
@@ -183,7 +184,7 @@ def evaluate(
 
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
-    classifier = _load(model, encoder, store or default_store(), fast)
+    classifier = load_classifier(model, encoder, store or default_store(), fast)
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
     with screen.progress() as progress:
@@ -237,21 +238,16 @@ def tag(
         raise typer.BadParameter("name the model to tag with", param_hint="--model")
     tagging.check_output(output)
     films = tagging.read_films(plot, format, plot_column)
-    classifier = _load(model, encoder, None, fast)
+    classifier = load_classifier(model, encoder, None, fast)
     with screen.progress() as progress:
         tags = classifier.tag_many(films.plots, progress)
     tagging.write_tags(films, tags, output)
 
 
 app.command()(adapt)
+app.command()(similar)
 app.command("export-encoder")(export_encoder)
 app.command("export-onnx")(export_onnx)
-
-
-def default_store() -> Path:
-    """Where encoded slices are kept unless said otherwise: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "plotgenre" / "store"
 
 
 def main() -> None:
@@ -278,14 +274,6 @@ def _exit(status: int, message: str | None) -> NoReturn:
     if message is not None:
         print(f"plotgenre: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(status)
-
-
-def _load(model: str, encoder: str | None, store: Path | None, fast: bool = False) -> Any:
-    from plotgenre.classifier import GenreClassifier
-    from plotgenre.embedding.encoders import EncoderSettings
-
-    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, store=store, fast=fast)
 
 
 def _write_json(path: Path | None, figures: dict[str, Any]) -> None:

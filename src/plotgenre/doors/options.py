@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from plotgenre.errors import RecipeError
 
 if TYPE_CHECKING:
+    from plotgenre.classifier import GenreClassifier
     from plotgenre.corpus import Corpus
     from plotgenre.recipe import Recipe
 
@@ -27,6 +29,31 @@ Groups = Annotated[
 GenresFile = Annotated[
     Path | None, typer.Option(help="Names of one-hot columns, one a line.", exists=True)
 ]
+
+StoreFolder = Annotated[
+    Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
+]
+
+
+def cache_folder() -> Path:
+    """Plotgenre's part of the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plotgenre"
+
+
+def default_store() -> Path:
+    """Where encoded slices are kept unless said otherwise."""
+    return cache_folder() / "store"
+
+
+def load_classifier(
+    model: str, encoder: str | None, store: Path | None, fast: bool = False
+) -> GenreClassifier:
+    """The model of a folder or Hub id, its encoder run from an exported folder if one is given."""
+    from plotgenre.classifier import GenreClassifier
+    from plotgenre.embedding.encoders import EncoderSettings
+
+    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
+    return GenreClassifier.from_pretrained(model, encoder=settings, store=store, fast=fast)
 
 
 def columns_of(plot: str, genres: str, separator: str | None) -> Any:

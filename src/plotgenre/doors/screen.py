@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -237,4 +237,14 @@ def show_tags(films: Corpus, tags: list[dict[str, float]]) -> None:
             shown = "" if p is None else f"{p:.3f}"
             bar = "█" * round((p or 0) * _BAR_WIDTH)
             table.add_row(Text(name if j == 0 else ""), Text(genre), shown, bar)
+    Console().print(table)
+
+
+def show_similar(rows: list[dict[str, Any]]) -> None:
+    """The films that were found, the most alike first."""
+    table = Table("film", "year", "id", "likeness", "genres in common")
+    for row in rows:
+        year = "" if row["year"] is None else str(row["year"])
+        title, genres = row["title"] or "", ", ".join(row["genres"])
+        table.add_row(Text(title), year, Text(row["id"]), f"{row['likeness']:.3f}", Text(genres))
     Console().print(table)

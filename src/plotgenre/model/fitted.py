@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from plotgenre.branches.branch import Branch, Logits, Progress
+from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
+from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide
@@ -34,7 +39,7 @@ class Model:
     recipe
         The settings that it was fitted with.
     genres
-        Names of the ``g`` genres, in the order of all columns.
+        Names of the ``g`` genres, in the order of all columns; those added come last.
     train_films
         Films in train of every genre seen, those left out for being too rare included.
     branches
@@ -51,6 +56,8 @@ class Model:
     fast
         How the lexical branch answers without the other; ``None`` where it has no other, and for
         models from before there was this.
+    added
+        Reads the genres that were added after the fit, see `model.adding`; ``None`` without any.
     """
 
     recipe: Recipe
@@ -62,12 +69,67 @@ class Model:
     encoder: EncoderSettings
     history: History | None = None
     fast: Join | None = None
+    added: AddedGenres | None = None
 
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
-        """The joined logits, shape (n, g), float32."""
-        return self.calibration.logits(
-            [branch.logits(plots, progress) for branch in self.branches.values()]
+        """The joined logits, then those of the genres added, shape (n, g), float32."""
+        if self.added is None:
+            read = [branch.logits(plots, progress) for branch in self.branches.values()]
+            return self.calibration.logits(read)
+        bags, known = self.read(plots, progress)
+        return np.hstack([known, self.added.logits(bags, known)])
+
+    def read(self, plots: Sequence[str], progress: Progress | None = None) -> tuple[Bags, Logits]:
+        """The plots' slice vectors, and the joined logits of the genres that were fitted.
+
+        Raises
+        ------
+        InputError
+            If there is no semantic branch, and hence no vectors.
+        """
+        semantic = self.semantic()
+        bags = semantic.embed(plots, progress)
+        return bags, self.calibration.logits(
+            [
+                semantic.logits_of(bags) if branch is semantic else branch.logits(plots, progress)
+                for branch in self.branches.values()
+            ]
         )
+
+    def semantic(self) -> SemanticBranch:
+        """The semantic branch.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        branch = self.branches.get("semantic")
+        if not isinstance(branch, SemanticBranch):
+            raise InputError(
+                "genres are added through the encoder of a semantic branch; this model reads "
+                "words alone"
+            )
+        return branch
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all that logits depend on, as 64 hex digits."""
+        facts: dict[str, object] = {"genres": self.genres, "branches": list(self.branches)}
+        semantic = self.branches.get("semantic")
+        if isinstance(semantic, SemanticBranch):
+            facts["encoder"] = semantic.embedder.encoder.card.fingerprint
+            facts["slicing"] = asdict(semantic.embedder.slicing)
+            facts["head"] = asdict(semantic.head.settings)
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        parts: list[Branch | Calibration | AddedGenres]
+        parts = [*self.branches.values(), self.calibration]
+        if self.added is not None:
+            parts.append(self.added)
+        for part in parts:
+            for name, tensor in sorted(part.tensors().items()):
+                digest.update(f"{name} {tensor.dtype}{tensor.shape}".encode())
+                digest.update(np.ascontiguousarray(tensor).tobytes())
+        return digest.hexdigest()
 
     def decide(self, P: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """Decisions (n, g) of probabilities (n, g), by the thresholds and the recipe's policy."""
@@ -75,6 +137,8 @@ class Model:
 
     def words_alone(self) -> Model:
         """The model of the lexical branch alone, calibrated as such: needs no encoder.
+
+        Genres that were added are read through the encoder, so they are left out.
 
         Raises
         ------
@@ -91,11 +155,13 @@ class Model:
         return replace(
             self,
             recipe=words_alone(self.recipe),
+            genres=self.genres[: len(self.fast.thresholds)],
             branches={"lexical": self.branches["lexical"]},
             calibration=self.fast.calibration,
             thresholds=self.fast.thresholds,
             history=None,
             fast=None,
+            added=None,
         )
 
 

@@ -14,6 +14,7 @@ from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model.fitted import Join, Model
@@ -26,9 +27,9 @@ _PREFIXES = {
     "lexical": "lexical.",
     "calibration": "calibration.",
     "fast": "fast.",
+    "added": "added.",
     "semantic": "",
 }
-
 
 _THRESHOLDS = "thresholds"
 
@@ -58,6 +59,8 @@ def save_model(
     }
     if (fast := model.fast) is not None:
         parts["fast"] = {**fast.calibration.tensors(), _THRESHOLDS: fast.thresholds}
+    if model.added is not None:
+        parts["added"] = model.added.tensors()
     artefact = Artefact(
         version=__version__,
         genres=model.genres,
@@ -100,6 +103,11 @@ def load_model(
         settings = saved_encoder(recipe.encoder, bundled)
     parts, n_genres = _parted(artefact.tensors), len(artefact.genres)
     _refuse_idle_parts(parts, recipe, folder)
+    added: AddedGenres | None = None
+    if parts["added"]:
+        dimension = artefact.encoder.get("dimension", 0)
+        added = AddedGenres.from_tensors(parts["added"], dimension, n_genres)
+        n_genres -= len(added)
     branches: dict[str, Branch] = {}
     # In fast reading the encoder is not even opened.
     if recipe.branches.semantic and not (fast and recipe.branches.lexical):
@@ -121,6 +129,7 @@ def load_model(
         np.array(list(artefact.thresholds.values()), dtype=np.float32),
         settings,
         fast=_fast(parts["fast"], n_genres, folder),
+        added=added,
     )
     return model.words_alone() if fast else model
 
@@ -133,7 +142,8 @@ def _bundled_encoder(folder: Path) -> Path | None:
 
 def _refuse_idle_parts(parts: Mapping[str, Tensors], recipe: Recipe, folder: Path) -> None:
     present = {"semantic": recipe.branches.semantic, "lexical": recipe.branches.lexical}
-    for part, there in (present | {"fast": all(present.values())}).items():
+    needed = present | {"fast": all(present.values()), "added": present["semantic"]}
+    for part, there in needed.items():
         if parts[part] and not there:
             first = _PREFIXES[part] + min(parts[part])
             raise ArtefactError(f"{folder}: the recipe has no branch for the tensor {first!r}")
