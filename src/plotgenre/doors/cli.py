@@ -14,13 +14,16 @@ from plotgenre.doors.options import (
     Format,
     GenresColumn,
     GenresFile,
+    ModelEncoder,
     Paths,
     PlotColumn,
     Separator,
     columns_of,
+    load_classifier,
     read_films,
     read_recipe,
 )
+from plotgenre.doors.tagging import tag
 from plotgenre.errors import PlotgenreError
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def inspect(
             splits[name] = read_films([path], format, columns, genres_file)
     issues = None
     if model is not None:
-        classifier = _load(model, None, store or default_store())
+        classifier = load_classifier(model, None, store or default_store())
         with screen.progress() as progress:
             issues = inspection.issue_figures(classifier, films, progress)
     pairs, skipped = inspection.near_figures(splits) if near else (None, None)
@@ -157,9 +160,7 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model folder or Hub id.")],
     corpus: Paths,
-    encoder: Annotated[
-        str | None, typer.Option(help="Exported folder of the model's encoder.")
-    ] = None,
+    encoder: ModelEncoder = None,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
     genres_column: GenresColumn = "genres",
@@ -175,7 +176,7 @@ def evaluate(
 
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
-    classifier = _load(model, encoder, store or default_store())
+    classifier = load_classifier(model, encoder, store or default_store())
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
     with screen.progress() as progress:
@@ -206,34 +207,7 @@ def compare(
         write_comparison(comparison, report)
 
 
-@app.command()
-def tag(
-    plot: Annotated[
-        str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
-    ] = "-",
-    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")] = "",
-    encoder: Annotated[
-        str | None, typer.Option(help="Exported folder of the model's encoder.")
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
-    ] = "auto",
-    format: Format = "auto",
-    plot_column: PlotColumn = "plot",
-) -> None:
-    """Genres of a plot, or of every plot in a file."""
-    from plotgenre.doors import screen, tagging
-
-    if not model:
-        raise typer.BadParameter("name the model to tag with", param_hint="--model")
-    tagging.check_output(output)
-    films = tagging.read_films(plot, format, plot_column)
-    classifier = _load(model, encoder, None)
-    with screen.progress() as progress:
-        tags = classifier.tag_many(films.plots, progress)
-    tagging.write_tags(films, tags, output)
-
-
+app.command()(tag)
 app.command()(adapt)
 
 
@@ -294,14 +268,6 @@ def _exit(status: int, message: str | None) -> NoReturn:
     if message is not None:
         print(f"plotgenre: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(status)
-
-
-def _load(model: str, encoder: str | None, store: Path | None) -> Any:
-    from plotgenre.classifier import GenreClassifier
-    from plotgenre.embedding.encoders import EncoderSettings
-
-    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, store=store)
 
 
 def _write_json(path: Path | None, figures: dict[str, Any]) -> None:

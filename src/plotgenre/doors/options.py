@@ -10,6 +10,7 @@ import typer
 from plotgenre.errors import RecipeError
 
 if TYPE_CHECKING:
+    from plotgenre.classifier import GenreClassifier
     from plotgenre.corpus import Corpus
     from plotgenre.recipe import Recipe
 
@@ -17,6 +18,9 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is 
 PlotColumn = Annotated[str, typer.Option(help="Column of the plot.")]
 GenresColumn = Annotated[str, typer.Option(help="Column of the genres.")]
 Separator = Annotated[str | None, typer.Option(help="What separates genres in a text column.")]
+ModelEncoder = Annotated[
+    str | None, typer.Option("--encoder", help="Exported folder of the model's encoder.")
+]
 Format = Annotated[
     str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
 ]
@@ -39,6 +43,15 @@ def read_films(paths: list[str], format: str, columns: Any, genres_file: Path | 
     source: Any = paths[0] if len(paths) == 1 else paths
     chosen: Any = format
     return read_corpus(source, chosen, columns=columns, genres_file=genres_file)
+
+
+def load_classifier(model: str, encoder: str | None, store: Path | None) -> GenreClassifier:
+    """The model of a folder or the Hub; ``encoder`` is an exported folder of its encoder."""
+    from plotgenre.classifier import GenreClassifier
+    from plotgenre.embedding.encoders import EncoderSettings
+
+    settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
+    return GenreClassifier.from_pretrained(model, encoder=settings, store=store)
 
 
 def read_recipe(source: str | None, assignments: list[str], merges: Path | None) -> Recipe:
