@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from plotgenre.explaining.explanation import Explanation, GenreExplanation, Sentence, Word
@@ -33,6 +34,7 @@ def show_explanation(explanation: Explanation, title: str) -> None:
         )
     )
     for genre in explanation:
+        console.print(genre_heading(genre))
         console.print(genre_lines(genre))
     console.print()
 
@@ -54,22 +56,25 @@ def marked_plot(plot: str, genre: GenreExplanation) -> Text:
     return text.append(plot[at:])
 
 
-def genre_lines(genre: GenreExplanation) -> Text:
-    """Probability, strongest sentence and words of one genre."""
+def genre_heading(genre: GenreExplanation) -> Text:
+    """What the model says of one genre."""
     state = "" if genre.predicted else ", not predicted"
-    text = Text.assemble(
-        (genre.genre, "bold"),
-        f"  {genre.probability:.3f} (threshold {genre.threshold:.3f}{state})",
-    )
+    said = f"  {genre.probability:.3f} (threshold {genre.threshold:.3f}{state})"
+    return Text.assemble((genre.genre, "bold"), said)
+
+
+def genre_lines(genre: GenreExplanation) -> Table:
+    """The strongest sentence and words of one genre; a line without any is left out."""
+    grid = Table.grid(padding=(0, 0, 0, 2))
     lines = (
         ("sentence", "green", _quoted(genre.sentences_for(1))),
         ("words for", "green", _listed(genre.words_for(_SHOWN_WORDS))),
-        ("against", "red", _listed(genre.words_against(_SHOWN_WORDS))),
+        ("words against", "red", _listed(genre.words_against(_SHOWN_WORDS))),
     )
     for name, colour, shown in lines:
         if shown:
-            text.append(f"\n  {name:10}").append(shown, style=colour)
-    return text
+            grid.add_row(name, Text(shown, style=colour))
+    return grid
 
 
 def _quoted(sentences: Sequence[Sentence]) -> str:
