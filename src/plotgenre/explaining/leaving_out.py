@@ -20,9 +20,9 @@ def explain(model: Model, plot: str, genres: Sequence[str] | None = None) -> Exp
     """Weigh the sentences and words of a plot, as `GenreClassifier.explain` says.
 
     A sentence's weight is the joined logit of the plot less that of the plot without it (erasure:
-    Li, Monroe & Jurafsky 2016, "Understanding Neural Networks through Representation Erasure",
-    section 2), so the whole model is asked and no branch is opened. All readings are one batch. The
-    only sentence of a plot is weighed against the empty plot.
+    Li, Monroe & Jurafsky 2016, "Understanding Neural Networks through Representation Erasure", of
+    log-likelihoods there), so the whole model is asked and no branch is opened. All readings are
+    one batch. The only sentence of a plot is weighed against the empty plot.
 
     Raises
     ------
