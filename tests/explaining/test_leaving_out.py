@@ -9,6 +9,7 @@ import pytest
 from plotgenre import GenreClassifier
 from plotgenre.errors import InputError
 from plotgenre.explaining.sentences import without
+from plotgenre.lexicon.words import words
 
 GHOST = "The ghost discovers an old cellar in the house."
 TAXI = "Two strangers share a taxi in the morning, both of them."
@@ -24,8 +25,8 @@ def fused(film_lists, film_recipe):
 
 @pytest.fixture(scope="module")
 def lexical(film_lists, film_recipe):
-    words = {"branches.semantic": False, "branches.lexical": True, "encoder.name": "not/there"}
-    return GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists)
+    settings = {"branches.semantic": False, "branches.lexical": True, "encoder.name": "not/there"}
+    return GenreClassifier(film_recipe.with_settings(settings)).fit(*film_lists)
 
 
 @pytest.fixture(params=["fitted", "lexical", "fused"])
@@ -47,8 +48,10 @@ def test_a_sentence_counts_what_the_logit_loses_without_it(model):
         assert one.logit == pytest.approx(whole[j], abs=1e-5)
         assert one.probability == pytest.approx(1 / (1 + np.exp(-whole[j])), abs=1e-5)
         assert one.threshold == model.thresholds_[j]
-    assert told["Horror"].sentences_for(1)[0].text == GHOST
-    assert told["Comedy"].sentences_for(1)[0].text == TAXI
+    # The tiny encoder alone is random, and hears genres in any sentence.
+    if "lexical" in model.branches_:
+        assert told["Horror"].sentences_for(1)[0].text == GHOST
+        assert told["Comedy"].sentences_for(1)[0].text == TAXI
 
 
 def test_words_and_bias_are_the_lexical_part_of_the_logit(lexical, fused):
@@ -63,7 +66,10 @@ def test_words_and_bias_are_the_lexical_part_of_the_logit(lexical, fused):
             strengths = [abs(word.contribution) for word in one.words]
             assert strengths == sorted(strengths, reverse=True)
             assert all(strengths)
-    assert "ghost" in [word.text for word in lexical.explain(PLOT, ["Horror"]).best.words_for(4)]
+    horror = lexical.explain(PLOT, ["Horror"]).best
+    # Pairs of words among them.
+    assert all(set(word.text.split()) <= set(words(GHOST)) for word in horror.words_for(6))
+    assert all(set(word.text.split()) <= set(words(TAXI)) for word in horror.words_against(3))
 
 
 def test_words_alone_are_the_whole_logit_but_for_biases(lexical):
