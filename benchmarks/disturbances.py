@@ -7,14 +7,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache, partial
-from itertools import pairwise
+
+from plotgenre.explaining.sentences import sentences
 
 SEED = 0
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n")
-_ABBREVIATION = re.compile(
-    r"\b(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|Rev|St|Jr|Sr|Lt|Col|Capt|Sgt|Gen|Gov|Sen|vs)\.$"
-)
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _PLAIN = str.maketrans(
@@ -39,24 +36,6 @@ def last_words(plot: str, count: int) -> str:
     """From the start of the ``count``-th word from the end."""
     words = [match.start() for match in re.finditer(r"\S+", plot)]
     return plot if len(words) <= count else plot[words[-count] :]
-
-
-def sentences(plot: str) -> list[tuple[int, int]]:
-    """Begin and end of each sentence in the text; together they are all of it.
-
-    A sentence ends with a line, or with ``.``, ``!``, ``?`` or ``…`` before white space, unless a
-    small letter follows or the dot is that of an initial (but "I") or of a common title.
-    """
-    ends = [
-        match.end()
-        for match in _SENTENCE_END.finditer(plot)
-        if match.group() == "\n"
-        or not (
-            plot[match.end() :].lstrip()[:1].islower()
-            or _ABBREVIATION.search(plot, max(0, match.end() - 6), match.end())
-        )
-    ]
-    return list(pairwise([0, *(end for end in ends if end < len(plot)), len(plot)]))
 
 
 def first_sentence(plot: str) -> str:

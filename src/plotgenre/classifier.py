@@ -22,6 +22,8 @@ from plotgenre.corpus.genres import choose_genres, renamed
 from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
+from plotgenre.explaining.explanation import Explanation
+from plotgenre.explaining.leaving_out import explain
 from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.model.adding import with_genre
@@ -238,6 +240,27 @@ class GenreClassifier:
     ) -> list[dict[str, float]]:
         """What :meth:`tag` says of each plot."""
         return self._named(self.predict_proba(plots, progress))
+
+    def explain(self, plot: str, genres: Sequence[str] | None = None) -> Explanation:
+        """The sentences and words that speak for and against genres of a plot.
+
+        Reads the plot once more for each of its sentences, at most 40 times: a long plot's
+        sentences are joined. See ``docs/explaining.md`` for what contributions mean.
+
+        Parameters
+        ----------
+        plot
+            A text.
+        genres
+            Names of the genres to explain; by default those that :meth:`predict` names, best
+            first, or the most probable one if there is none.
+
+        Raises
+        ------
+        InputError
+            If nothing is fitted yet, the plot is empty, or a genre is unknown.
+        """
+        return explain(self._fitted(), checked_plots([plot])[0], genres)
 
     def score(self, plots: Sequence[str], genres: Genres) -> float:
         """Micro-F1 over all films and genres."""

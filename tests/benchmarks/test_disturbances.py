@@ -40,12 +40,6 @@ def test_the_first_sentence(disturbances: ModuleType, plot: str, first: str) -> 
     assert disturbances.first_sentence(plot) == first
 
 
-def test_sentences_are_all_of_the_text(disturbances: ModuleType) -> None:
-    plot = "Anna leaves.  Bert stays.\nWho\n"
-    parts = [plot[begin:end] for begin, end in disturbances.sentences(plot)]
-    assert parts == ["Anna leaves.", "  Bert stays.", "\n", "Who\n"]
-
-
 @pytest.mark.parametrize(
     ("plot", "left"),
     [

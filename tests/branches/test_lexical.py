@@ -65,6 +65,17 @@ def test_characters_know_a_misspelt_word(branch, train):
     assert (back.logits(UNSEEN) == spelt.logits(UNSEEN)).all()
 
 
+def test_contributions_and_biases_are_the_logits(branch, train):
+    plot = train[0][0]
+    ngrams, added = branch.contributions(plot)
+    assert added.shape == (len(ngrams), 5)
+    assert len(ngrams) > 5
+    bias = branch.head.tensors["bias"]
+    np.testing.assert_allclose(added.sum(axis=0) + bias, branch.logits([plot])[0], atol=1e-5)
+    texts = [branch.vocabulary.text(ngram) for ngram in ngrams]
+    assert set(texts) & set(plot.split())
+
+
 def test_settings_of_both_parts_are_read(train):
     small = LexicalSettings(maximum_ngrams=12, longest=1, maximum_weights=9)
     branch = fit_lexical(train, small)

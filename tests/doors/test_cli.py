@@ -212,6 +212,24 @@ def test_tag_standard_input(run, model):
     assert json.loads(plain.stdout)["genres"] == pytest.approx(first, abs=1e-4)
 
 
+def test_tag_explains(run, model, room):
+    done = run("tag", f"{HORROR} He was never seen again.", "-m", model, "--explain")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (first, *_) = told["explanation"]["genres"]
+    assert list(told["genres"]) == [
+        one["genre"] for one in told["explanation"]["genres"] if one["predicted"]
+    ]
+    assert [one["text"] for one in first["sentences"]] == [HORROR, "He was never seen again."]
+    as_table = run("tag", HORROR, "-m", model, "--explain", "--output-format", "table")
+    assert "Marked for" in as_table.stdout
+    (room / "two.jsonl").write_text(f'{{"plot": "{HORROR}"}}\n{{"plot": "War"}}\n')
+    of_file = run("tag", "two.jsonl", "-m", model, "--explain")
+    assert of_file.returncode == 0, of_file.stderr
+    lines = [json.loads(line) for line in of_file.stdout.splitlines()]
+    assert [line.keys() for line in lines] == [{"id", "genres", "explanation"}] * 2
+
+
 # -------------------------------------------------------------- what it refuses
 
 
@@ -236,6 +254,7 @@ def test_tag_standard_input(run, model):
         ("tag text", "name the model"),
         ("tag missing.csv -m notes", "no file missing.csv"),
         ("tag text -m notes --output-format xml", "unknown output format 'xml'"),
+        ("tag text -m notes --explain --output-format csv", "csv has no room for explanations"),
         ("tag - -m notes", "the plot is empty"),
         ("frobnicate", "frobnicate"),
         ("tag --frobnicate", "--frobnicate"),

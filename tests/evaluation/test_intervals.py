@@ -132,6 +132,20 @@ def test_paired_bootstrap_is_each_alone_and_the_differences():
     assert set(first.less_first.values()) == {intervals.Interval(0, 0, 0)}
 
 
+def test_the_mean_of_one_value_a_film():
+    values = np.random.default_rng(0).normal(3.0, 2.0, 400)
+    ours = intervals.mean_interval(values)
+    # The classical interval: 1.96 standard errors to either side.
+    error = values.std() / 20
+    assert ours.value == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx(
+        (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error
+    )
+    holes = np.append(values, [np.nan, np.nan])
+    assert intervals.mean_interval(holes).value == pytest.approx(values.mean())
+    assert math.isnan(intervals.mean_interval(np.full(3, np.nan)).value)
+
+
 def test_one_film():
     Y, P = np.array([[True, False]]), np.array([[0.9, 0.1]])
     ours = bootstrap(Y, P, P >= 0.5, resamples=10)

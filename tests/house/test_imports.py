@@ -18,6 +18,7 @@ FLOORS = (
     ("branches",),
     ("recipe", "artefact", "hub"),
     ("model",),
+    ("explaining",),
     ("classifier",),
     ("experiment", "similar"),
     ("doors",),
@@ -32,6 +33,7 @@ ALLOWED = {
     "lexicon": set(),
     "learning": {"embedding", "lexicon"},
     "branches": {"embedding", "learning", "lexicon"},
+    "explaining": {"branches", "learning", "model"},
     "artefact": set(),
     "hub": set(),
 }

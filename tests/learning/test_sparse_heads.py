@@ -54,6 +54,12 @@ def test_logits_by_hand():
     np.testing.assert_allclose(logits, expected, rtol=1e-6)
 
 
+def test_contributions_by_hand():
+    film = head().contributions(some_rows(), 0)
+    np.testing.assert_allclose(film, [[0.6 * 12.7, 0], [-0.8 * 5, 0]], rtol=1e-6)
+    assert head().contributions(some_rows(), 1).shape == (0, 2)
+
+
 def test_a_films_logits_do_not_depend_on_the_others():
     rng = np.random.default_rng(0)
     sizes = rng.integers(0, 40, 30)

@@ -46,6 +46,11 @@ class LexicalBranch:
             logits[chunk] = self.head.logits(self.vocabulary.rows(plots[chunk]))
         return logits
 
+    def contributions(self, plot: str) -> tuple[npt.NDArray[np.int32], Logits]:
+        """The known n-grams (m,) of a plot, rising, and what each adds to each logit, (m, g)."""
+        rows = self.vocabulary.rows([plot])
+        return rows.row(0)[1], self.head.contributions(rows, 0)
+
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What the branch has learned, by name."""
         return {

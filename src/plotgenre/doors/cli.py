@@ -12,11 +12,13 @@ import typer
 from plotgenre.doors.adapting import adapt
 from plotgenre.doors.exporting import export_encoder, export_onnx
 from plotgenre.doors.options import (
+    Fast,
     Format,
     GenresColumn,
     GenresFile,
     Groups,
     Merges,
+    ModelEncoder,
     Paths,
     PlotColumn,
     Separator,
@@ -28,6 +30,7 @@ from plotgenre.doors.options import (
     read_recipe,
 )
 from plotgenre.doors.similar import similar
+from plotgenre.doors.tagging import tag
 from plotgenre.errors import PlotgenreError
 
 if TYPE_CHECKING:
@@ -45,9 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Fast = Annotated[
-    bool, typer.Option("--fast", help="Read words alone, with no encoder: much faster.")
-]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)]
 
@@ -165,9 +165,7 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model folder or Hub id.")],
     corpus: Paths,
-    encoder: Annotated[
-        str | None, typer.Option(help="Exported folder of the model's encoder.")
-    ] = None,
+    encoder: ModelEncoder = None,
     fast: Fast = False,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
@@ -215,35 +213,7 @@ def compare(
         write_comparison(comparison, report)
 
 
-@app.command()
-def tag(
-    plot: Annotated[
-        str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
-    ] = "-",
-    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")] = "",
-    encoder: Annotated[
-        str | None, typer.Option(help="Exported folder of the model's encoder.")
-    ] = None,
-    fast: Fast = False,
-    output: Annotated[
-        str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
-    ] = "auto",
-    format: Format = "auto",
-    plot_column: PlotColumn = "plot",
-) -> None:
-    """Genres of a plot, or of every plot in a file."""
-    from plotgenre.doors import screen, tagging
-
-    if not model:
-        raise typer.BadParameter("name the model to tag with", param_hint="--model")
-    tagging.check_output(output)
-    films = tagging.read_films(plot, format, plot_column)
-    classifier = load_classifier(model, encoder, None, fast)
-    with screen.progress() as progress:
-        tags = classifier.tag_many(films.plots, progress)
-    tagging.write_tags(films, tags, output)
-
-
+app.command()(tag)
 app.command()(adapt)
 app.command()(similar)
 app.command("export-encoder")(export_encoder)

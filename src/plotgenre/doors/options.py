@@ -19,6 +19,12 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is 
 PlotColumn = Annotated[str, typer.Option(help="Column of the plot.")]
 GenresColumn = Annotated[str, typer.Option(help="Column of the genres.")]
 Separator = Annotated[str | None, typer.Option(help="What separates genres in a text column.")]
+ModelEncoder = Annotated[
+    str | None, typer.Option("--encoder", help="Exported folder of the model's encoder.")
+]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Read words alone, with no encoder: much faster.")
+]
 Format = Annotated[
     str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
 ]

@@ -1,4 +1,4 @@
-"""The tag command's two ends: where plots come from, and how their genres are written."""
+"""The tag command: where plots come from, and how their genres are written."""
 
 from __future__ import annotations
 
@@ -7,20 +7,69 @@ import json
 import sys
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from plotgenre.corpus import Corpus, read_corpus
-from plotgenre.corpus.readers import Columns
-from plotgenre.doors import screen
+import typer
+
+from plotgenre.doors.options import Fast, Format, ModelEncoder, PlotColumn, load_classifier
 from plotgenre.errors import CorpusError, InputError
+
+if TYPE_CHECKING:
+    from plotgenre.classifier import GenreClassifier
+    from plotgenre.corpus import Corpus
+    from plotgenre.corpus.readers import Columns
 
 _OUTPUTS = ("auto", "table", "jsonl", "csv")
 _TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz"}
 
 
-def check_output(output: str) -> None:
-    """Refuse an unknown output format before anything slow begins."""
+def tag(
+    plot: Annotated[
+        str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
+    ] = "-",
+    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")] = "",
+    encoder: ModelEncoder = None,
+    fast: Fast = False,
+    output: Annotated[
+        str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
+    ] = "auto",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the sentences and words that speak for a genre.")
+    ] = False,
+    format: Format = "auto",
+    plot_column: PlotColumn = "plot",
+) -> None:
+    """Genres of a plot, or of every plot in a file."""
+    from plotgenre.doors import screen
+
+    if not model:
+        raise typer.BadParameter("name the model to tag with", param_hint="--model")
+    output = chosen_output(output, explain)
+    films = read_films(plot, format, plot_column)
+    classifier = load_classifier(model, encoder, None, fast)
+    if explain:
+        write_explanations(films, classifier, output)
+        return
+    with screen.progress() as progress:
+        tags = classifier.tag_many(films.plots, progress)
+    write_tags(films, tags, output)
+
+
+def chosen_output(output: str, explain: bool) -> str:
+    """The output format: a table on a terminal, JSON lines into a pipe, or as asked.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, or has no room for explanations; before anything slow begins.
+    """
     if output not in _OUTPUTS:
         raise InputError(f"unknown output format {output!r}; expected one of {', '.join(_OUTPUTS)}")
+    if explain and output == "csv":
+        raise InputError("csv has no room for explanations; expected auto, table or jsonl")
+    if output == "auto":
+        return "table" if sys.stdout.isatty() else "jsonl"
+    return output
 
 
 def read_films(plot: str, format: str, plot_column: str) -> Corpus:
@@ -33,6 +82,9 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
     CorpusError
         If there is nothing to tag or the file cannot be read.
     """
+    from plotgenre.corpus import read_corpus
+    from plotgenre.corpus.readers import Columns
+
     columns = Columns(plot=plot_column)
     if plot == "-":
         return _read_standard_input(columns)
@@ -45,21 +97,38 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
 
 
 def write_tags(films: Corpus, tags: list[dict[str, float]], output: str) -> None:
-    """Write to standard output: a table on a terminal, JSON lines into a pipe, or as asked."""
-    if output == "auto":
-        output = "table" if sys.stdout.isatty() else "jsonl"
+    """Write to standard output, in a format that `chosen_output` gave."""
     if output == "table":
+        from plotgenre.doors import screen
+
         screen.show_tags(films, tags)
     elif output == "jsonl":
         for name, genres in zip(films.ids, tags, strict=True):
-            rounded = {genre: round(p, 6) for genre, p in genres.items()}
-            print(json.dumps({"id": name, "genres": rounded}, ensure_ascii=False))
+            _print_json(name, genres)
     else:
         writer = csv.writer(sys.stdout)
         writer.writerow(["id", "genres", "probabilities"])
         for name, genres in zip(films.ids, tags, strict=True):
             shown = "|".join(f"{p:.6f}" for p in genres.values())
             writer.writerow([name, "|".join(genres), shown])
+
+
+def write_explanations(films: Corpus, classifier: GenreClassifier, output: str) -> None:
+    """Write genres and why, film by film: explaining takes a while, and a pipe may end early."""
+    from plotgenre.doors import highlighting
+
+    for i, name in enumerate(films.ids):
+        explanation = classifier.explain(films.plots[i])
+        if output == "table":
+            title = films[i].title or (name if len(films) > 1 else "")
+            highlighting.show_explanation(explanation, title)
+        else:
+            _print_json(name, explanation.tags, explanation=explanation.as_dict())
+
+
+def _print_json(name: str, genres: dict[str, float], **more: Any) -> None:
+    rounded = {genre: round(p, 6) for genre, p in genres.items()}
+    print(json.dumps({"id": name, "genres": rounded, **more}, ensure_ascii=False), flush=True)
 
 
 def _is_path(plot: str) -> bool:
@@ -71,6 +140,8 @@ def _is_path(plot: str) -> bool:
 
 
 def _read_standard_input(columns: Columns) -> Corpus:
+    from plotgenre.corpus import read_corpus
+
     if sys.stdin.isatty():
         raise CorpusError("nothing to tag; give a plot, a file, or plots on standard input")
     stream = sys.stdin.buffer
@@ -84,6 +155,8 @@ def _read_standard_input(columns: Columns) -> Corpus:
 
 
 def _one_plot(text: str) -> Corpus:
+    from plotgenre.corpus import Corpus
+
     if not text.strip():
         raise CorpusError("the plot is empty; expected a text")
     return Corpus.from_lists([text], [[]])

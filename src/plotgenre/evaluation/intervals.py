@@ -151,6 +151,14 @@ def paired_bootstrap(
     ]
 
 
+def mean_interval(values: Array, *, resamples: int = 1000, seed: int = 0) -> Interval:
+    """The mean over films of one value each, shape (n,), NaN left out; otherwise as `bootstrap`.
+
+    Differences between two values of the same film make it a paired one.
+    """
+    return _interval(_weighted_mean(values, _weights(len(values), resamples, seed)))
+
+
 def _weights(films: int, resamples: int, seed: int) -> npt.NDArray[np.float32]:
     """Weights (1 + b, n): the first row is the films as they are, so that it gives the value."""
     if resamples < 0:

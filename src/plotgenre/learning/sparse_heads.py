@@ -151,6 +151,15 @@ class SparseHead:
         logits[np.diff(rows.offsets) == 0] = self.tensors["prior"]
         return logits
 
+    def contributions(self, rows: SparseRows, film: int) -> Floats:
+        """What each entry of one film adds to each logit, shape (n_entries, g).
+
+        With the biases they sum to the film's logits; a film without entries has none.
+        """
+        values, columns = rows.row(film)
+        weights = self._whole.take(columns, axis=0).astype(np.float32)
+        return np.asarray(values[:, None] * weights * self.tensors["scale"])
+
     def check(self) -> None:
         """Refuse tensors that do not belong to this head.
 
