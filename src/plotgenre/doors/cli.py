@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from plotgenre.doors.adapting import adapt
-from plotgenre.doors.exporting import export_encoder, export_onnx
+from plotgenre.doors.encoders import bundle, export_encoder
+from plotgenre.doors.exporting import export_onnx
 from plotgenre.doors.options import (
     Fast,
     Format,
@@ -216,6 +217,7 @@ def compare(
 app.command()(tag)
 app.command()(adapt)
 app.command()(similar)
+app.command()(bundle)
 app.command("export-encoder")(export_encoder)
 app.command("export-onnx")(export_onnx)
 

@@ -113,7 +113,7 @@ def load_model(
     if recipe.branches.semantic and not (fast and recipe.branches.lexical):
         embedder = open_embedder(recipe.slicing, settings, store)
         card = embedder.encoder.card
-        _refuse_other_encoder(artefact.encoder, card.as_dict(), folder)
+        refuse_other_encoder(artefact.encoder, card.as_dict(), folder)
         head = Head(recipe.head, card.dimension, n_genres, parts["semantic"])
         head.check()
         branches["semantic"] = SemanticBranch(embedder, head)
@@ -181,9 +181,22 @@ def _parted(tensors: Tensors) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def _refuse_other_encoder(
+def refuse_other_encoder(
     expected: Mapping[str, Any], found: Mapping[str, Any], folder: Path
 ) -> None:
+    """Refuse an encoder that is not the model's, given both cards.
+
+    Raises
+    ------
+    ArtefactError
+        If dimension or fingerprint differ.
+    """
+    if found["source"] and expected.get("fingerprint") == found["source"]:
+        raise ArtefactError(
+            f"{folder} was trained with the encoder {found['name']!r} in float32, this one has "
+            f"{found['weights']} weights; make a model that reads it with plotgenre bundle "
+            f"--weights {found['weights']}"
+        )
     for fact in ("dimension", "fingerprint"):
         if expected.get(fact) != found[fact]:
             raise ArtefactError(

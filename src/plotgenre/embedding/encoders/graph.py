@@ -39,6 +39,11 @@ class Graph:
     precision: str
 
 
+def default_runtime() -> str:
+    """The library that runs graphs here: ``openvino`` where it is installed."""
+    return "openvino" if find_spec("openvino") else "onnxruntime"
+
+
 def load_graph(path: Path, precision: str) -> Graph:
     """Load ``path`` for the processor, in ``float32``, ``bfloat16`` or, by ``auto``, the faster.
 
@@ -47,7 +52,7 @@ def load_graph(path: Path, precision: str) -> Graph:
     EncoderError
         If the file is no ONNX graph that the runtime can run.
     """
-    load = _openvino if find_spec("openvino") else _onnxruntime
+    load = _openvino if default_runtime() == "openvino" else _onnxruntime
     try:
         return load(path, precision)
     except (RuntimeError, ValueError, OSError) as broken:
@@ -64,9 +69,13 @@ def _openvino(path: Path, precision: str) -> Graph:
     if precision == "auto":
         precision = "bfloat16" if native else "float32"
     hint = "bf16" if precision == "bfloat16" else "f32"
-    compiled = core.compile_model(
-        str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    )
+    settings = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "PERFORMANCE_HINT": "LATENCY",
+        # Else int8 weights make it round activations as well.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    }
+    compiled = core.compile_model(str(path), "CPU", settings)
 
     def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
         return np.array(compiled(inputs)[0], dtype=np.float32)
@@ -79,6 +88,8 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Else int8 weights make it round activations as well, by a kernel that varies with the machine.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

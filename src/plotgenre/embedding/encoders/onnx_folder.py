@@ -17,6 +17,7 @@ from plotgenre.embedding.encoders.encoder import (
     EncoderSettings,
     TokenPooling,
     Vectors,
+    Weights,
     batches_of_equal_length,
     file_digest,
     fingerprint,
@@ -63,7 +64,11 @@ class OnnxEncoder:
         self._graph = load_graph(model_path, settings.precision)
         self._pooling: TokenPooling = described["pooling"]
         self._normalize = bool(described.get("normalize", False))
-        own = {"max_tokens": max_tokens} if max_tokens != limit else {}
+
+        def shortened(own: str) -> str:
+            facts: dict[str, object] = {"max_tokens": max_tokens}
+            return own if max_tokens == limit or not own else fingerprint([own.encode()], facts)
+
         self._card = EncoderCard(
             name=str(described["name"]),
             revision=described.get("revision"),
@@ -73,9 +78,9 @@ class OnnxEncoder:
             pooling=str(described["pooling"]),
             prompt=self._tokens.prompt,
             precision=self._graph.precision,
-            fingerprint=fingerprint([str(described["fingerprint"]).encode()], dict(own))
-            if own
-            else str(described["fingerprint"]),
+            fingerprint=shortened(str(described["fingerprint"])),
+            weights=described.get("weights", "float32"),
+            source=shortened(described.get("source", "")),
         )
 
     @property
@@ -95,21 +100,41 @@ class OnnxEncoder:
             vectors[rows] = self._vectors(np.array([ids[row] for row in rows], dtype=np.int64))
         return vectors
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, weights: Weights = "float32") -> None:
         """Copy graph, tokenizer and description into a new folder that this class reads.
+
+        Parameters
+        ----------
+        folder
+            Must not exist.
+        weights
+            ``float16`` or ``int8`` round the graph's large weights, which makes another encoder
+            of it, with a fingerprint of its own; ``float32`` leaves them as they are.
 
         Raises
         ------
         EncoderError
-            If something stands there already.
+            If something stands there already, or weights that are rounded would be so again.
+        MissingExtraError
+            If onnx, which rounding needs, is not installed.
         """
+        if weights != "float32" and self._card.weights != "float32":
+            raise EncoderError(
+                f"{self.folder} has {self._card.weights} weights already; round float32 ones"
+            )
         try:
             folder.mkdir(parents=True)
         except OSError as refused:
             raise EncoderError(f"cannot make the encoder folder {folder}: {refused}") from None
         shutil.copy(self._model_path, folder / MODEL_FILE)
         shutil.copy(self.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
-        write_description(folder, self._card, normalize=self._normalize)
+        card = self._card
+        if weights != "float32":
+            from plotgenre.embedding.encoders.compression import compress_file
+
+            compress_file(folder / MODEL_FILE, weights)
+            card = card.rounded(weights)
+        write_description(folder, card, normalize=self._normalize)
 
     def _probe_dimension(self) -> int:
         return int(self._vectors(np.array([self._tokens.ids(["a"])[0]], dtype=np.int64)).shape[1])
@@ -156,6 +181,11 @@ def _pool(hidden: npt.NDArray[np.float32], how: TokenPooling) -> Vectors:
     else:
         pooled = hidden[:, 0] if how == "cls" else hidden[:, -1]
     return pooled
+
+
+def is_onnx_folder(folder: Path) -> bool:
+    """Whether an encoder's graph lies in the folder, in either of the two layouts."""
+    return any((folder / place / MODEL_FILE).is_file() for place in (".", "onnx"))
 
 
 def _local_folder(settings: EncoderSettings) -> Path:
