@@ -11,8 +11,8 @@ test:
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 lint:
-	$(PYTHON) -m ruff check --fix src tests benchmarks docs examples
-	$(PYTHON) -m ruff format src tests benchmarks docs examples
+	$(PYTHON) -m ruff check --fix src tests benchmarks docs shipping examples
+	$(PYTHON) -m ruff format src tests benchmarks docs shipping examples
 	$(PYTHON) -m mypy
 
 # The table in README.md: every recipe on the fixed split.

@@ -7,24 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ["src", "tests", "benchmarks", "docs", "examples"]
+FOLDERS = ["src", "tests", "benchmarks", "docs", "examples", "shipping"]
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ["ruff", "check", "--no-cache", "src", "tests", "benchmarks", "docs", "examples"],
-        [
-            "ruff",
-            "format",
-            "--no-cache",
-            "--check",
-            "src",
-            "tests",
-            "benchmarks",
-            "docs",
-            "examples",
-        ],
+        ["ruff", "check", "--no-cache", *FOLDERS],
+        ["ruff", "format", "--no-cache", "--check", *FOLDERS],
         ["mypy"],
     ],
     ids=lambda command: " ".join(command[:2]),

@@ -1,0 +1,184 @@
+"""The models that come with plotgenre, from nothing: train, round, measure, put in place.
+
+    python shipping/ship.py DATA [--store FOLDER] [--runs FOLDER]
+
+DATA holds train.parquet, validation.parquet, test.parquet and tmdb_to_freebase_genres.json. `films`
+has the corpus's own genres; `standard` the 19 of most catalogues, learned from the corpus's genres
+through the map (the column tmdb_genres only evaluates). Both read one encoder, which is adapted for
+`films`. What is done already is not done again, so that an interrupted run goes on.
+
+Writes the models to src/plotgenre/shipped, and what they score to shipping/results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experiment
+from plotgenre.artefact import ENCODER_FOLDER
+from plotgenre.doors.screen import progress
+from plotgenre.evaluation.model_card import model_card
+from plotgenre.experiment import Scored, score_classifier
+from plotgenre.hub import SHIPPED
+from plotgenre.model.bundling import bundle_model
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+WEIGHTS = "int8"
+MOST_LOST, MOST_MB = 0.003, 40
+METRICS = (
+    "micro_f1",
+    "samples_f1",
+    "macro_f1_supported",
+    "macro_average_precision_50",
+    "top20_micro_f1",
+    "top20_macro_f1",
+    "expected_calibration_error",
+)
+ATTRIBUTION = """
+## Attribution
+
+Trained on English Wikipedia plots (2023, CC BY-SA) with the genres of the CMU Movie Summary Corpus
+(Bamman, O'Connor and Smith 2013, CC BY-SA), which are Freebase's (CC BY). The encoder was adapted
+from all-MiniLM-L6-v2 of sentence-transformers (Apache-2.0). No plot is in these files. Made by
+`shipping/ship.py` of plotgenre.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--store", type=Path, default=Path(".store"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/shipping"))
+    arguments = parser.parse_args()
+    films = {
+        side: read_corpus(arguments.data / f"{side}.parquet")
+        for side in ("train", "validation", "test")
+    }
+    results: dict[str, Any] = {}
+    for name, recipe in recipes(arguments.data, arguments.runs).items():
+        run = arguments.runs / name
+        if not (run / "model" / "config.json").exists():
+            said(f"== training {name}")
+            with progress() as listeners:
+                run_experiment(
+                    recipe, **films, folder=run, store=arguments.store, progress=listeners
+                )
+        results[name] = rounded(name, run, films["test"], arguments)
+        print(json.dumps(results[name]["metrics"], indent=1))
+    results["megabytes"] = placed(arguments.runs / "rounded")
+    unfinished = RESULTS.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    unfinished.rename(RESULTS)
+
+
+def recipes(data: Path, runs: Path) -> dict[str, Recipe]:
+    """The recipe of each model; the second reads the encoder that the first one adapts."""
+    best = Recipe.load("best")
+    groups = json.loads((data / "tmdb_to_freebase_genres.json").read_text())["tmdb_to_freebase"]
+    encoder = (runs / "films" / "checkpoints" / "encoder").absolute()
+    standard = best.with_settings(
+        {
+            "genres.groups": groups,
+            "branches.adapted": False,
+            "encoder.name": str(encoder),
+            "lexical.maximum_weights": 1_000_000,
+        }
+    )
+    return {"films": best, "standard": standard}
+
+
+def rounded(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The model with its encoder's weights rounded, scored, beside what it scored before."""
+    folder = arguments.runs / "rounded" / name
+    card = bundle_model(run / "model", folder, WEIGHTS)
+    said(f"== scoring {name} with an encoder of {WEIGHTS} weights")
+    with progress() as listeners:
+        whole, short = (
+            score_classifier(GenreClassifier.load(at, store=arguments.store), test, listeners)
+            for at in (run / "model", folder)
+        )
+        fast = score_classifier(GenreClassifier.load(folder, fast=True), test, listeners)
+    evaluations = {"float32": whole, WEIGHTS: short, "fast": fast}
+    scores = {kind: metrics_of(scored) for kind, scored in evaluations.items()}
+    lost = (
+        scores["float32"]["macro_average_precision_50"]["value"]
+        - scores[WEIGHTS]["macro_average_precision_50"]["value"]
+    )
+    if lost > MOST_LOST:
+        raise SystemExit(f"{name} loses {lost:.4f} macro average precision; expected {MOST_LOST}")
+    model = GenreClassifier.load(folder)
+    evaluation = short.evaluate()
+    text = model_card(model.recipe_.as_dict(), model.train_films_, evaluation) + ATTRIBUTION
+    model.save(folder, evaluation=evaluation.as_dict(), card=text, bundle_encoder=True)
+    return {
+        "genres": len(model.classes_),
+        "encoder": card.as_dict(),
+        "recipe": model.recipe_.as_dict(),
+        "metrics": scores,
+        "lost_macro_average_precision": lost,
+        "second_cataloguer": against_tmdb(short, arguments.data) if name == "standard" else None,
+    }
+
+
+def metrics_of(scored: Scored) -> dict[str, dict[str, float]]:
+    metrics = scored.evaluate().metrics
+    return {
+        name: {"value": found.value, "low": found.low, "high": found.high}
+        for name in METRICS
+        if (found := metrics.get(name)) is not None
+    }
+
+
+def against_tmdb(scored: Scored, data: Path) -> dict[str, float]:
+    """Micro-F1 of tags, Freebase and TMDB among one another, on test films that TMDB knows."""
+    table = pl.read_parquet(data / "test.parquet")
+    lists = dict(zip(table["id"].cast(str), table["tmdb_genres"].to_list(), strict=True))
+    rows = [row for row, film in enumerate(scored.films.ids) if lists[film]]
+    genres = scored.films.genres
+    tmdb = np.array([[g in lists[scored.films.ids[row]] for g in genres] for row in rows])
+    ours, freebase = scored.D[rows], scored.films.Y[rows]
+    pairs = {
+        "tags_against_freebase": (freebase, ours),
+        "tags_against_tmdb": (tmdb, ours),
+        "tmdb_against_freebase": (freebase, tmdb),
+    }
+    return {
+        "films": len(rows),
+        **{name: float(2 * (a & b).sum() / (a.sum() + b.sum())) for name, (a, b) in pairs.items()},
+    }
+
+
+def placed(rounded: Path) -> float:
+    """Put the models side by side into the package; returns their megabytes."""
+    fresh = SHIPPED.with_name(".shipped")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for model in sorted(rounded.iterdir()):
+        shutil.copytree(model, fresh / model.name, ignore=shutil.ignore_patterns(ENCODER_FOLDER))
+        if not (fresh / ENCODER_FOLDER).exists():
+            shutil.copytree(model / ENCODER_FOLDER, fresh / ENCODER_FOLDER)
+        # Refuses if this is not the encoder that the model was bundled with.
+        GenreClassifier.load(fresh / model.name)
+    megabytes = sum(file.stat().st_size for file in fresh.rglob("*") if file.is_file()) / 1e6
+    if megabytes > MOST_MB:
+        raise SystemExit(f"the models take {megabytes:.1f} MB; expected at most {MOST_MB}")
+    shutil.rmtree(SHIPPED, ignore_errors=True)
+    fresh.rename(SHIPPED)
+    said(f"{SHIPPED}: {megabytes:.1f} MB")
+    return megabytes
+
+
+def said(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
