@@ -204,7 +204,7 @@ class SimilarFilms:
         self.ids_, self.logits_ = ids, np.ascontiguousarray(logits)
         self._films = films
         self._rows = {name: row for row, name in enumerate(ids)}
-        P = sigmoid(logits)
+        P = sigmoid(self.logits_)
         self._D = self.model.model_.decide(P)
         self._centre = np.sqrt(P).mean(axis=0)
         self._mixes = self._mix(P)

@@ -73,7 +73,7 @@ def test_an_index_of_other_films_is_refused(room, main):
         ("-m model", "give either --plot or --id"),
         ("-m model --id f5 --plot ghost", "give either --plot or --id"),
         ("-m model --id nobody", "no film has the id 'nobody'"),
-        ("-m model --id f5 -k 0", "0 is not in the range"),
+        ("-m model --id f5 -k 0", "Invalid value for '-k'"),
         ("-m nothing/here --id f5", "nothing/here"),
         ("--id f5", "Missing option"),
     ],
