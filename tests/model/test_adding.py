@@ -131,3 +131,13 @@ def test_fast_reading_leaves_added_genres_out(film_recipe, film_lists, tmp_path)
     fast = GenreClassifier.load(tmp_path / "model", fast=True)
     assert list(fast.classes_) == known
     assert fast.predict_proba(film_lists[0]).shape == (len(film_lists[0]), len(known))
+
+
+def test_an_added_genre_is_explained_by_sentences_alone(film_recipe, film_lists):
+    recipe = film_recipe.with_settings({"branches.lexical": True, "training.max_epochs": 2})
+    plots = film_lists[0]
+    model = GenreClassifier(recipe).fit(*film_lists).add_genre("Ghost story", plots)
+    old, new = model.explain(plots[0], [model.classes_[0], "Ghost story"])
+    assert old.words
+    assert not new.words
+    assert new.sentences

@@ -82,7 +82,11 @@ def _words(model: Model, plot: str, columns: list[int]) -> tuple[list[str], Logi
         if isinstance(branch, LexicalBranch):
             ngrams, logits = branch.contributions(plot)
             texts = [branch.vocabulary.text(int(ngram)) for ngram in ngrams]
-            added = logits[:, columns] * weights[columns]
+            # A genre that was added after the fit has no words of its own.
+            fitted = [i for i, j in enumerate(columns) if j < len(weights)]
+            own = [columns[i] for i in fitted]
+            added = np.zeros((len(texts), len(columns)), dtype=np.float32)
+            added[:, fitted] = logits[:, own] * weights[own]
     return texts, added
 
 
