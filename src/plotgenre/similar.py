@@ -6,9 +6,8 @@ films may be and not the many genres that both are surely not; logits, scaled ge
 mostly about these. The root lets genres count that are possible rather than sure, and without
 the mean every film would be like every other for being a drama, as half of them are.
 
-Measured on 4,691 validation films by recipe `mixed` (a third of train, 20 genres hidden), the mean
-Jaccard index of the true genres of a film and of its ten nearest: 0.200 so, 0.197 for the cosine of
-probabilities as they are, 0.185 for that of logits centred and scaled, 0.161 for the vectors' own.
+Tried by hand on 700 validation films, the nearest films so found had more true genres in common with
+a film than by the cosine of plain probabilities, of standardised logits or of the slice vectors.
 """
 
 from __future__ import annotations
