@@ -6,8 +6,8 @@ films may be and not the many genres that both are surely not; logits, scaled ge
 mostly about these. The root lets genres count that are possible rather than sure, and without
 the mean every film would be like every other for being a drama, as half of them are.
 
-Tried by hand on 700 validation films, the nearest films so found had more true genres in common with
-a film than by the cosine of plain probabilities, of standardised logits or of the slice vectors.
+Tried by hand on 700 validation films, the nearest films so found had more true genres in common
+with a film than by the cosine of plain probabilities, standardised logits or slice vectors.
 """
 
 from __future__ import annotations
