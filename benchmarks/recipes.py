@@ -5,7 +5,7 @@
 DATA holds train.parquet, validation.parquet and test.parquet. Each recipe is fitted on train, tuned
 on validation and scored on test over every genre of train that has a test film. Results go to
 ``results/recipes.json``; a recipe that stands there is not run again unless it is named with
---only. --readme writes the table between the marks in README.md.
+--only. --readme writes the table between the marks in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from plotgenre.embedding.encoders.minilm import bundled_folder
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "recipes.json"
-README = HERE.parent / "README.md"
+README = HERE / "README.md"
 MARKS = ("<!-- recipes: begin -->", "<!-- recipes: end -->")
 RECIPES = (
     "origin-as-written",
