@@ -12,6 +12,8 @@ from plotgenre.errors import ArtefactError
 # What an older model may have left in a repository and the new one need not have.
 _REPLACED = ["encoder/*", "evaluation.json"]
 
+DEFAULT_MODEL = "films"
+
 SHIPPED = Path(__file__).parent / "shipped"
 """The models that come with the package, a folder each; they share the encoder beside them."""
 
@@ -22,17 +24,21 @@ def shipped_models() -> list[str]:
 
 
 def local_folder(name: str, revision: str | None) -> Path:
-    """The folder itself if it exists here, else a model of the package, else one of the Hub.
+    """The folder itself if it is here, else a model of the package, else one of the Hub.
+
+    A folder without a model does not hide the package's model of its name: ``films`` is what
+    people call the folder of their films.
 
     Raises
     ------
     ArtefactError
         If it is neither here nor in the package nor on the Hub.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    if name in shipped_models():
+    here = Path(name)
+    if name in shipped_models() and not (here / "config.json").is_file():
         return SHIPPED / name
+    if here.is_dir():
+        return here
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 

@@ -251,7 +251,6 @@ def test_tag_explains(run, model, room):
         ("evaluate notes films.csv", "notes is not a model: it lacks config.json"),
         ("evaluate no-such-model films.csv", "no model folder 'no-such-model' here or on the Hub"),
         ("tag text -m notes", "notes is not a model"),
-        ("tag text", "name the model"),
         ("tag missing.csv -m notes", "no file missing.csv"),
         ("tag text -m notes --output-format xml", "unknown output format 'xml'"),
         ("tag text -m notes --explain --output-format csv", "csv has no room for explanations"),

@@ -192,6 +192,9 @@ def test_a_model_of_the_package_by_its_name(monkeypatch, saved_model, tmp_path):
     monkeypatch.setattr("plotgenre.hub.SHIPPED", tmp_path)
     assert shipped_models() == ["films"]
     assert local_folder("films", None) == tmp_path / "films"
-    # A folder of that name here comes first: it is what the user sees.
-    monkeypatch.chdir(tmp_path)
+    # A folder of that name here comes first only if it is a model.
+    (tmp_path / "here" / "films").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    assert local_folder("films", None) == tmp_path / "films"
+    shutil.copy(saved_model / "config.json", "films")
     assert local_folder("films", None) == Path("films")

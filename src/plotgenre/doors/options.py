@@ -19,6 +19,10 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is 
 PlotColumn = Annotated[str, typer.Option(help="Column of the plot.")]
 GenresColumn = Annotated[str, typer.Option(help="Column of the genres.")]
 Separator = Annotated[str | None, typer.Option(help="What separates genres in a text column.")]
+ModelName = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Model folder, Hub id, films or standard."),
+]
 ModelEncoder = Annotated[
     str | None, typer.Option("--encoder", help="Exported folder of the model's encoder.")
 ]

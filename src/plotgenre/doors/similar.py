@@ -12,6 +12,7 @@ import typer
 
 from plotgenre.doors.options import (
     Format,
+    ModelName,
     Paths,
     PlotColumn,
     StoreFolder,
@@ -21,6 +22,7 @@ from plotgenre.doors.options import (
     load_classifier,
 )
 from plotgenre.errors import InputError
+from plotgenre.hub import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 def similar(
     corpus: Paths,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")],
+    model: ModelName = DEFAULT_MODEL,
     plot: Annotated[str | None, typer.Option(help="Plot to find films like.")] = None,
     id: Annotated[str | None, typer.Option(help="Id of a film of the corpus, likewise.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many films.")] = 10,

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plotgenre.doors.options import Fast, Format, ModelEncoder, PlotColumn, load_classifier
+from plotgenre.doors.options import (
+    Fast,
+    Format,
+    ModelEncoder,
+    ModelName,
+    PlotColumn,
+    load_classifier,
+)
 from plotgenre.errors import CorpusError, InputError
+from plotgenre.hub import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier
@@ -27,7 +35,7 @@ def tag(
     plot: Annotated[
         str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
     ] = "-",
-    model: Annotated[str, typer.Option("--model", "-m", help="Model folder or Hub id.")] = "",
+    model: ModelName = DEFAULT_MODEL,
     encoder: ModelEncoder = None,
     fast: Fast = False,
     output: Annotated[
@@ -42,8 +50,6 @@ def tag(
     """Genres of a plot, or of every plot in a file."""
     from plotgenre.doors import screen
 
-    if not model:
-        raise typer.BadParameter("name the model to tag with", param_hint="--model")
     output = chosen_output(output, explain)
     films = read_films(plot, format, plot_column)
     classifier = load_classifier(model, encoder, None, fast)
