@@ -223,14 +223,14 @@ def tag(
     plot_column: PlotColumn = "plot",
 ) -> None:
     """Genres of a plot, or of every plot in a file."""
-    from plotgenre.doors import screen, tagging
+    from plotgenre.doors import tagging
 
     if not model:
         raise typer.BadParameter("name the model to tag with", param_hint="--model")
     tagging.check_output(output)
     films = tagging.read_films(plot, format, plot_column)
     classifier = _load(model, encoder, None)
-    with screen.progress() as progress:
+    with tagging.progress(len(films)) as progress:
         tags = classifier.tag_many(films.plots, progress)
     tagging.write_tags(films, tags, output)
 
