@@ -11,6 +11,7 @@ import typer
 
 from plotgenre.doors.adapting import adapt
 from plotgenre.doors.encoders import bundle, export_encoder
+from plotgenre.doors.info import info
 from plotgenre.doors.options import (
     Format,
     GenresColumn,
@@ -238,6 +239,7 @@ def tag(
 app.command()(adapt)
 app.command("export-encoder")(export_encoder)
 app.command()(bundle)
+app.command()(info)
 
 
 def default_store() -> Path:
