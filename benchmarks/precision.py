@@ -20,7 +20,7 @@ import numpy as np
 
 from plotgenre import GenreClassifier, read_corpus
 from plotgenre.embedding.encoders import EncoderSettings
-from plotgenre.embedding.encoders.graph import default_runtime
+from plotgenre.embedding.encoders.graph import runtime_here
 from plotgenre.evaluation.metrics import ranking_metrics
 from plotgenre.model.bundling import bundle_model
 
@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         for weights in ("float32", "float16", "int8"):
             bundle_model(arguments.model, Path(room) / weights, weights)
-        print(f"{len(corpus)} films, encoder run by {default_runtime()}")
+        print(f"{len(corpus)} films, encoder run by {runtime_here().name}")
         print(
             f"{'way':32} {'MB':>6} {'largest':>9} {'mean':>9} {'decisions changed':>18} "
             f"{'macro AP':>9} {'less float32':>13}"

@@ -60,6 +60,16 @@ def test_contributions_by_hand():
     assert head().contributions(some_rows(), 1).shape == (0, 2)
 
 
+def test_many_films_are_read_as_few_are_bit_for_bit():
+    few, many = head(), head()
+    rows = some_rows()
+    expected = few.logits(rows)
+    assert "_whole" not in vars(few)
+    vars(many)["_whole"] = many._whole
+    np.testing.assert_array_equal(many.logits(rows), expected)
+    np.testing.assert_array_equal(few._pieces(np.array([2, 0])), many._whole[[2, 0]])
+
+
 def test_a_films_logits_do_not_depend_on_the_others():
     rng = np.random.default_rng(0)
     sizes = rng.integers(0, 40, 30)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def normalised_plot(plot: str) -> str:
@@ -33,6 +36,9 @@ def plot_groups(plots: Sequence[str]) -> npt.NDArray[np.int64]:
 
 def normalised_plots(plots: Sequence[str]) -> pl.Series:
     """Each plot as `normalised_plot` gives it, shape (n,)."""
+    # Splits are imported wherever a recipe is read, and cut far more rarely.
+    import polars as pl
+
     folded = [unicodedata.normalize("NFKC", plot).casefold() for plot in plots]
     texts = pl.Series("plot", folded, dtype=pl.String)
     words = texts.str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ").str.strip_chars()

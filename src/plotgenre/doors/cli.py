@@ -12,6 +12,7 @@ import typer
 from plotgenre.doors.adapting import adapt
 from plotgenre.doors.encoders import bundle, export_encoder
 from plotgenre.doors.exporting import export_onnx
+from plotgenre.doors.info import info
 from plotgenre.doors.options import (
     Fast,
     Format,
@@ -220,6 +221,7 @@ app.command()(similar)
 app.command()(bundle)
 app.command("export-encoder")(export_encoder)
 app.command("export-onnx")(export_onnx)
+app.command()(info)
 
 
 def main() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plotgenre.corpus.films import Corpus
 from plotgenre.doors.options import (
     Fast,
     Format,
@@ -23,9 +25,8 @@ from plotgenre.errors import CorpusError, InputError
 from plotgenre.hub import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from plotgenre.branches.branch import Progress
     from plotgenre.classifier import GenreClassifier
-    from plotgenre.corpus import Corpus
-    from plotgenre.corpus.readers import Columns
 
 _OUTPUTS = ("auto", "table", "jsonl", "csv")
 _TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz"}
@@ -48,16 +49,14 @@ def tag(
     plot_column: PlotColumn = "plot",
 ) -> None:
     """Genres of a plot, or of every plot in a file."""
-    from plotgenre.doors import screen
-
     output = chosen_output(output, explain)
     films = read_films(plot, format, plot_column)
     classifier = load_classifier(model, encoder, None, fast)
     if explain:
         write_explanations(films, classifier, output)
         return
-    with screen.progress() as progress:
-        tags = classifier.tag_many(films.plots, progress)
+    with progress(len(films)) as listeners:
+        tags = classifier.tag_many(films.plots, listeners)
     write_tags(films, tags, output)
 
 
@@ -88,18 +87,22 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
     CorpusError
         If there is nothing to tag or the file cannot be read.
     """
-    from plotgenre.corpus import read_corpus
-    from plotgenre.corpus.readers import Columns
-
-    columns = Columns(plot=plot_column)
     if plot == "-":
-        return _read_standard_input(columns)
+        return _read_standard_input(plot_column)
     if _is_path(plot):
-        chosen: object = format
-        return read_corpus(plot, chosen, columns=columns, labelled=False)  # type: ignore[arg-type]
+        return _read_table(plot, format, plot_column)
     if "\n" not in plot and Path(plot).suffix.lower() in _TABLE_ENDINGS:
         raise CorpusError(f"no file {plot}; expected a file of plots, or a plot as text")
     return _one_plot(plot)
+
+
+def progress(films: int) -> AbstractContextManager[Progress | None]:
+    """Whom to tell how far a long call has come; nobody where there is one film."""
+    if films == 1:
+        return nullcontext()
+    from plotgenre.doors import screen
+
+    return screen.progress()
 
 
 def write_tags(films: Corpus, tags: list[dict[str, float]], output: str) -> None:
@@ -145,15 +148,20 @@ def _is_path(plot: str) -> bool:
         return False
 
 
-def _read_standard_input(columns: Columns) -> Corpus:
-    from plotgenre.corpus import read_corpus
+def _read_table(source: str, format: Any, plot_column: str) -> Corpus:
+    # Imported only for a table: a plot given as text needs none of it.
+    from plotgenre.corpus.readers import Columns, read_corpus
 
+    return read_corpus(source, format, columns=Columns(plot=plot_column), labelled=False)
+
+
+def _read_standard_input(plot_column: str) -> Corpus:
     if sys.stdin.isatty():
         raise CorpusError("nothing to tag; give a plot, a file, or plots on standard input")
     stream = sys.stdin.buffer
     head = stream.peek(64) if isinstance(stream, BufferedReader) else b""
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-        return read_corpus("-", columns=columns, labelled=False)
+        return _read_table("-", "auto", plot_column)
     try:
         return _one_plot(stream.read().decode("utf-8-sig"))
     except UnicodeDecodeError as broken:

@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float32]
 LARGEST = 127
 """A genre's strongest weight as a whole number; int8 without -128, which has no opposite."""
 
+# Fewer are not worth the whole matrix, which takes longer to make than a plot to tag.
+_FEW_FILMS = 64
 _TYPES = {
     "weights.offsets": np.int64,
     "weights.genres": np.uint16,
@@ -143,9 +145,12 @@ class SparseHead:
         genres' priors: a bias is what words are added to, not what a film without any tells.
         """
         logits = np.empty((len(rows), self.n_genres), dtype=np.float32)
+        few = len(rows) < _FEW_FILMS and "_whole" not in self.__dict__
         for film in range(len(rows)):
             values, columns = rows.row(film)
-            logits[film] = values @ self._whole.take(columns, axis=0).astype(np.float32)
+            # Either way the same numbers are multiplied in the same order.
+            whole = self._pieces(columns) if few else self._whole.take(columns, axis=0)
+            logits[film] = values @ whole.astype(np.float32)
         logits *= self.tensors["scale"]
         logits += self.tensors["bias"]
         logits[np.diff(rows.offsets) == 0] = self.tensors["prior"]
@@ -183,19 +188,35 @@ class SparseHead:
                     f"sparse head tensor {name!r} must be {np.dtype(kind)} of shape {shape}, "
                     f"found {found.dtype} of shape {found.shape}"
                 )
-            if not np.isfinite(found).all():
+            if found.dtype.kind == "f" and not np.isfinite(found).all():
                 raise ArtefactError(f"sparse head tensor {name!r} has NaN or infinity")
         offsets, genres = self.tensors["weights.offsets"], self.tensors["weights.genres"]
         if (offsets[0], offsets[-1]) != (0, n_weights) or (np.diff(offsets) < 0).any():
             raise ArtefactError(
                 f"sparse head tensor 'weights.offsets' must rise from 0 to {n_weights} weights"
             )
-        cells = self._owners() * self.n_genres + genres
-        if (genres >= self.n_genres).any() or (np.diff(cells) <= 0).any():
+        rises = genres[1:] > genres[:-1]
+        # Where the next n-gram's weights begin, genres begin anew.
+        begins = offsets[(offsets > 0) & (offsets < n_weights)]
+        rises[begins - 1] = True
+        if (genres >= self.n_genres).any() or not rises.all():
             raise ArtefactError(
                 "sparse head tensor 'weights.genres' must rise within an n-gram, "
                 f"below {self.n_genres} genres"
             )
+
+    def _pieces(self, columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
+        """The rows ``columns`` of `_whole`, (c, g), put together without the rest of it."""
+        starts, ends = (self.tensors["weights.offsets"][columns + i] for i in (0, 1))
+        sizes = ends - starts
+        rows = np.repeat(np.arange(len(columns)), sizes)
+        # Each weight's place: its row's start, and how far it is into its row.
+        into = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        places = starts[rows] + into
+        pieces = np.zeros((len(columns), self.n_genres), dtype=np.int8)
+        genres = self.tensors["weights.genres"][places]
+        pieces[rows, genres] = self.tensors["weights.values"][places]
+        return pieces
 
     @cached_property
     def _whole(self) -> npt.NDArray[np.int8]:

@@ -89,6 +89,7 @@ def saved_encoder(settings: EncoderSettings, folder: Path) -> EncoderSettings:
         kind=kind,
         name=str(folder),
         precision=settings.precision,
+        runtime=settings.runtime,
         prompt=prompt,
         max_tokens=max_tokens,
     )

@@ -49,6 +49,8 @@ class EncoderSettings:
         Tokens that the encoder reads, special tokens and prompt included; ``None``: its own limit.
     precision
         ``auto`` is bfloat16 where the processor has instructions for it, else float32.
+    runtime
+        What runs an ONNX folder: ``auto`` is OpenVINO where it is installed, else onnxruntime.
     """
 
     kind: Literal["sentence_transformers", "onnx", "static"] = "sentence_transformers"
@@ -58,6 +60,7 @@ class EncoderSettings:
     prompt: str = ""
     max_tokens: int | None = Field(default=None, ge=8)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

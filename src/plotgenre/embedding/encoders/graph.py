@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.embedding.encoders.encoder import first_line
-from plotgenre.errors import EncoderError
+from plotgenre.errors import EncoderError, MissingExtraError
 
 Ids = npt.NDArray[np.int64]
 
@@ -39,20 +40,52 @@ class Graph:
     precision: str
 
 
-def default_runtime() -> str:
-    """The library that runs graphs here: ``openvino`` where it is installed."""
-    return "openvino" if find_spec("openvino") else "onnxruntime"
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What would run a graph here.
+
+    Parameters
+    ----------
+    name, version
+        ``openvino`` or ``onnxruntime``, as installed.
+    precision
+        ``float32`` or ``bfloat16``: what ``auto`` computes in on this processor.
+    """
+
+    name: str
+    version: str
+    precision: str
 
 
-def load_graph(path: Path, precision: str) -> Graph:
+def runtime_here(runtime: str = "auto") -> Runtime:
+    """What runs graphs here: OpenVINO where it is installed, unless said otherwise.
+
+    Raises
+    ------
+    MissingExtraError
+        If OpenVINO is asked for and not installed.
+    """
+    if runtime == "openvino" and not find_spec("openvino"):
+        raise MissingExtraError("The runtime OpenVINO", "openvino")
+    name = "openvino" if runtime != "onnxruntime" and find_spec("openvino") else "onnxruntime"
+    precision = "bfloat16" if name == "openvino" and _has_bfloat16() else "float32"
+    return Runtime(name, version(name), precision)
+
+
+def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
     """Load ``path`` for the processor, in ``float32``, ``bfloat16`` or, by ``auto``, the faster.
 
     Raises
     ------
     EncoderError
         If the file is no ONNX graph that the runtime can run.
+    MissingExtraError
+        As `runtime_here`.
     """
-    load = _openvino if default_runtime() == "openvino" else _onnxruntime
+    chosen = runtime_here(runtime)
+    if precision == "auto":
+        precision = chosen.precision
+    load = _openvino if chosen.name == "openvino" else _onnxruntime
     try:
         return load(path, precision)
     except (RuntimeError, ValueError, OSError) as broken:
@@ -61,13 +94,16 @@ def load_graph(path: Path, precision: str) -> Graph:
         ) from broken
 
 
+def _has_bfloat16() -> bool:
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def _openvino(path: Path, precision: str) -> Graph:
     import openvino
 
     core = openvino.Core()
-    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if precision == "auto":
-        precision = "bfloat16" if native else "float32"
     hint = "bf16" if precision == "bfloat16" else "f32"
     settings = {
         "INFERENCE_PRECISION_HINT": hint,

@@ -61,7 +61,7 @@ class OnnxEncoder:
         limit = int(described["max_tokens"])
         max_tokens = min(settings.max_tokens or limit, limit)
         self._tokens = TokenReader(tokenizer, str(described["prompt"]), max_tokens)
-        self._graph = load_graph(model_path, settings.precision)
+        self._graph = load_graph(model_path, settings.precision, settings.runtime)
         self._pooling: TokenPooling = described["pooling"]
         self._normalize = bool(described.get("normalize", False))
 

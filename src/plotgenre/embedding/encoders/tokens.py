@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +34,7 @@ class TokenReader:
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self.vocabulary = self._tokenizer.to_str()
-        self._truncating = Tokenizer.from_str(self.vocabulary)
-        self._truncating.enable_truncation(max_length=max_tokens)
+        self._max_tokens = max_tokens
         self.prompt = prompt
         self.reserved = self._tokenizer.num_special_tokens_to_add(False) + len(
             self._tokenizer.encode(prompt, add_special_tokens=False).ids if prompt else ()
@@ -46,6 +45,18 @@ class TokenReader:
                 f"{self.reserved}; expected room for the text"
             )
 
+    @property
+    def vocabulary(self) -> str:
+        """The tokenizer as JSON."""
+        return str(self._tokenizer.to_str())
+
+    @cached_property
+    def _truncating(self) -> Tokenizer:
+        # Made at need: slices are cut to the maximum, and parsing takes as long as 100 of them.
+        tokenizer = Tokenizer.from_str(self.vocabulary)
+        tokenizer.enable_truncation(max_length=self._max_tokens)
+        return tokenizer
+
     def spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
@@ -53,8 +64,15 @@ class TokenReader:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with prompt and special tokens, truncated to the maximum."""
-        found = self._truncating.encode_batch([self.prompt + text for text in texts])
-        return [one.ids for one in found]
+        prompted = [self.prompt + text for text in texts]
+        # Without character offsets, which no one reads here.
+        ids = [one.ids for one in self._tokenizer.encode_batch_fast(prompted)]
+        longer = [row for row, one in enumerate(ids) if len(one) > self._max_tokens]
+        if longer:
+            shortened = self._truncating.encode_batch_fast([prompted[row] for row in longer])
+            for row, one in zip(longer, shortened, strict=True):
+                ids[row] = one.ids
+        return ids
 
     def lengths(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Tokens of each text as :meth:`ids` gives them, shape (n,)."""

@@ -1,0 +1,146 @@
+"""The info command: this machine, what would run an encoder on it, and what a model is."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plotgenre.version import __version__
+
+# What decides how fast matrices of 8, 16 and 32 bits are multiplied.
+_FEATURES = (
+    "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
+    "asimd", "asimddp", "bf16", "i8mm",
+)  # fmt: skip
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="Model folder or Hub id.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+) -> None:
+    """What runs here, and what a model is."""
+    facts = machine_facts()
+    if model:
+        from plotgenre.hub import local_folder
+
+        facts["model"] = model_facts(local_folder(model, None))
+    typer.echo(
+        json.dumps(facts, indent=2, ensure_ascii=False) if as_json else "\n".join(_of(facts))
+    )
+
+
+def machine_facts() -> dict[str, Any]:
+    """Versions, the processor, and what would run an ONNX encoder."""
+    from plotgenre.embedding.encoders.graph import runtime_here
+
+    runtime = runtime_here()
+    return {
+        "plotgenre": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor features": processor_features(Path("/proc/cpuinfo")),
+        "threads": _threads(),
+        "onnx encoders run by": f"{runtime.name} {runtime.version}, {runtime.precision}",
+        "torch": _version_of("torch"),
+    }
+
+
+def model_facts(folder: Path) -> dict[str, Any]:
+    """A model's branches, genres, sizes and encoder; the encoder itself is not loaded.
+
+    Raises
+    ------
+    ArtefactError
+        If it is damaged or no model.
+    """
+    from plotgenre.artefact import ENCODER_FOLDER, HEAD_FILE, read_artefact
+    from plotgenre.recipe import Recipe
+
+    artefact = read_artefact(folder)
+    recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
+    branches = [name for name in ("semantic", "lexical") if getattr(recipe.branches, name)]
+    return {
+        "folder": str(folder),
+        "written by": f"plotgenre {artefact.version}",
+        "branches": branches,
+        "genres": list(artefact.genres),
+        "size in MB": _megabytes(folder),
+        "of which weights": _megabytes(folder / HEAD_FILE),
+        "encoder": (
+            _encoder_facts(artefact.encoder, recipe.encoder, folder / ENCODER_FOLDER)
+            if recipe.branches.semantic
+            else None
+        ),
+    }
+
+
+def processor_features(cpuinfo: Path) -> list[str]:
+    """Of the instructions that matter here, those that Linux says the processor has."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    flags = next((one for one in lines if one.lower().startswith(("flags", "features"))), "")
+    return [feature for feature in _FEATURES if feature in flags.partition(":")[2].split()]
+
+
+def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path) -> dict[str, Any]:
+    from plotgenre.embedding.encoders.graph import runtime_here
+
+    if bundled.is_dir() or settings.kind == "onnx":
+        runtime = runtime_here(settings.runtime)
+        run_by, precision = f"{runtime.name} {runtime.version}", runtime.precision
+        if settings.precision != "auto" and runtime.name == "openvino":
+            precision = settings.precision
+    else:
+        library = "model2vec" if settings.kind == "static" else "torch"
+        run_by, precision = f"{library} {_version_of(library)}", settings.precision
+    return {
+        "name": card.get("name"),
+        "dimensions": card.get("dimension"),
+        "tokens": card.get("max_tokens"),
+        "weights": card.get("weights", "float32"),
+        "bundled": bundled.is_dir(),
+        "size in MB": _megabytes(bundled) if bundled.is_dir() else None,
+        "run by": run_by,
+        "precision": precision,
+        "fingerprint": card.get("fingerprint"),
+    }
+
+
+def _threads() -> int:
+    own = os.environ.get("OMP_NUM_THREADS", "")
+    return int(own) if own.isdecimal() else os.cpu_count() or 1
+
+
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _megabytes(place: Path) -> float:
+    files = place.rglob("*") if place.is_dir() else [place]
+    return round(sum(one.stat().st_size for one in files if one.is_file()) / 1e6, 2)
+
+
+def _of(facts: Mapping[str, Any], indent: str = "") -> list[str]:
+    """One fact a line; a model's genres are counted, and named in the JSON."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{name}", *_of(value, indent + "  ")]
+        elif name == "genres":
+            lines.append(f"{indent}{name}: {len(value)}")
+        else:
+            shown = ", ".join(value) if isinstance(value, list) else value
+            lines.append(f"{indent}{name}: {'none' if shown in (None, '') else shown}")
+    return lines
