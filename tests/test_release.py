@@ -86,6 +86,7 @@ def test_the_source_archive_holds_what_is_needed_and_no_more(sdist):
         ".gitignore",
         "CHANGELOG.md",
         "LICENSE",
+        "NOTICE",
         "PKG-INFO",
         "README.md",
         "pyproject.toml",

@@ -75,7 +75,6 @@ def test_an_index_of_other_films_is_refused(room, main):
         ("-m model --id nobody", "no film has the id 'nobody'"),
         ("-m model --id f5 -k 0", "Invalid value for '-k'"),
         ("-m nothing/here --id f5", "nothing/here"),
-        ("--id f5", "Missing option"),
     ],
 )
 def test_errors_are_one_sentence(main, arguments, sentence):

@@ -169,8 +169,6 @@ def _read_standard_input(plot_column: str) -> Corpus:
 
 
 def _one_plot(text: str) -> Corpus:
-    from plotgenre.corpus import Corpus
-
     if not text.strip():
         raise CorpusError("the plot is empty; expected a text")
     return Corpus.from_lists([text], [[]])
