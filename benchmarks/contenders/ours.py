@@ -33,7 +33,7 @@ class Ours(Contender):
     def __init__(self, recipe: str, store: Path | None) -> None:
         self.model, self.store = GenreClassifier(recipe, store), store
         self.adapts = self.model.settings().branches.adapted
-        timed = "adapting and encoding are" if self.adapts else "encoding is not"
+        timed = "adapting and what the store lacks are" if self.adapts else "encoding is not"
         self.notes = f"recipe `{recipe}`; {timed} in fit seconds, the artefact is the model"
         kept = Path(tempfile.mkdtemp()) if store is None else store / "checkpoints"
         self.checkpoints = kept / recipe if self.adapts else None
