@@ -33,7 +33,7 @@ if str(HERE) not in sys.path:
 
 from ablation_table import render  # noqa: E402
 from choices import BASE, CHOICES  # noqa: E402
-from pages import between_marks  # noqa: E402
+from pages import between_marks, write_results  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
@@ -155,9 +155,7 @@ def main() -> None:
             print(f"== {name}", file=sys.stderr, flush=True)
             results["choices"][name] = measure(films, name, arguments.seeds, encoder)
             results["films"] = len(films.validation)
-            unfinished = RESULTS.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            unfinished.rename(RESULTS)
+            write_results(RESULTS, results)
     text = render(results)
     print(text)
     if arguments.readme:

@@ -23,7 +23,7 @@ if str(HERE) not in sys.path:
 
 from ablation_table import COLUMNS, cell  # noqa: E402
 from ablations import Films, answers, over_seeds, paired, recipe_of, scored_genres  # noqa: E402
-from pages import between_marks  # noqa: E402
+from pages import between_marks, write_results  # noqa: E402
 from plotgenre.branches.adapting import LOG_FILE  # noqa: E402
 from plotgenre.embedding.encoders.encoder import BUNDLED  # noqa: E402
 
@@ -47,9 +47,7 @@ def main() -> None:
             print(f"== {share:.1%} of the films", file=sys.stderr, flush=True)
             films = Films(arguments.data, arguments.store, arguments.runs, share)
             results["films"].append(measured(films))
-            unfinished = RESULTS.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(results, indent=1) + "\n")
-            unfinished.rename(RESULTS)
+            write_results(RESULTS, results)
     text = render(results)
     print(text)
     if arguments.readme:

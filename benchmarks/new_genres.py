@@ -13,7 +13,6 @@ between the marks of the benchmarks' README.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +26,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from new_genres_texts import DESCRIPTIONS  # noqa: E402
-from pages import between_marks  # noqa: E402
+from pages import between_marks, write_results  # noqa: E402
 from plotgenre import Corpus, GenreClassifier, PlotgenreError, Recipe, read_corpus  # noqa: E402
 from plotgenre.evaluation.intervals import paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import average_precision  # noqa: E402
@@ -61,9 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     except PlotgenreError as refused:
         raise SystemExit(str(refused)) from None
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = arguments.out.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    unfinished.rename(arguments.out)
+    write_results(arguments.out, results)
     text = render(results)
     print(text)
     if arguments.readme:

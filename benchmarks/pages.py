@@ -1,8 +1,18 @@
-"""Results on a page that people read."""
+"""Results as a file, and on a page that people read."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
+
+from plotgenre.whole_files import write_whole
+
+
+def write_results(path: Path, results: dict[str, Any]) -> None:
+    """The results as JSON, whole or not at all."""
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    write_whole(path, f"{text}\n".encode())
 
 
 def between_marks(page: Path, marks: tuple[str, str], text: str) -> None:

@@ -31,7 +31,7 @@ if str(HERE) not in sys.path:
 
 from contenders import CONTENDERS  # noqa: E402
 from installed import installed_mb  # noqa: E402
-from pages import between_marks  # noqa: E402
+from pages import between_marks, write_results  # noqa: E402
 from quality_table import render, short, standing  # noqa: E402
 from scoring import Split, differences  # noqa: E402
 
@@ -137,9 +137,7 @@ def write(data: Path, runs: Path, out: Path, *, sizes: bool = False) -> None:
             },
         }  # fmt: skip
     quality["ours_less_best_peer"] = paired(split, quality["contenders"], runs, out)
-    unfinished = out.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(quality, indent=1, ensure_ascii=False) + "\n")
-    unfinished.rename(out)
+    write_results(out, quality)
     out.with_suffix(".md").write_text(render(quality))
 
 

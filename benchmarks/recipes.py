@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from pages import between_marks
+from pages import between_marks, write_results
 from plotgenre import GenreClassifier, Recipe, read_corpus, run_experiment
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.minilm import bundled_folder
@@ -149,9 +149,7 @@ def best_of(way: Any, times: int = 3) -> float:
 
 def save(results: dict[str, Any]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    unfinished = RESULTS.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    unfinished.rename(RESULTS)
+    write_results(RESULTS, results)
 
 
 def table(results: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from disturbances import VARIANTS, WHOLE, disturb  # noqa: E402
-from pages import between_marks  # noqa: E402
+from pages import between_marks, write_results  # noqa: E402
 from robustness_scores import by_kind, weigh  # noqa: E402
 from robustness_table import render  # noqa: E402
 
@@ -160,9 +160,7 @@ def digest(model: str, films: Corpus) -> str:
 
 def save(results: dict[str, Any], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    unfinished.rename(out)
+    write_results(out, results)
 
 
 def tell(line: str) -> None:

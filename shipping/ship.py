@@ -17,6 +17,7 @@ import json
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,17 @@ from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experime
 from plotgenre.artefact import ENCODER_FOLDER
 from plotgenre.branches.adapting import LOG_FILE
 from plotgenre.doors.screen import progress
+from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.experiment import Scored, score_classifier
 from plotgenre.hub import SHIPPED
 from plotgenre.model.bundling import bundle_model
+from plotgenre.whole_files import write_whole
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 WEIGHTS = "int8"
+ENCODER_NAME = "all-MiniLM-L6-v2, adapted to films"
 MOST_LOST, MOST_MB = 0.003, 40
 METRICS = (
     "micro_f1",
@@ -79,9 +83,7 @@ def main() -> None:
     told = json.loads((arguments.runs / "films" / "checkpoints" / "encoder" / LOG_FILE).read_text())
     results["adapting"] = told["log"]
     results["megabytes"] = placed(arguments.runs / "rounded")
-    unfinished = RESULTS.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    unfinished.rename(RESULTS)
+    write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def recipes(data: Path, runs: Path) -> dict[str, Recipe]:
@@ -103,7 +105,8 @@ def recipes(data: Path, runs: Path) -> dict[str, Recipe]:
 def rounded(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
     """The model with its encoder's weights rounded, scored, beside what it scored before."""
     folder = arguments.runs / "rounded" / name
-    card = bundle_model(run / "model", folder, WEIGHTS)
+    card = replace(bundle_model(run / "model", folder, WEIGHTS), name=ENCODER_NAME)
+    named(folder)
     said(f"== scoring {name} with an encoder of {WEIGHTS} weights")
     with progress() as listeners:
         whole, short = (
@@ -131,6 +134,20 @@ def rounded(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -
         "lost_macro_average_precision": lost,
         "second_cataloguer": against_tmdb(short, arguments.data) if name == "standard" else None,
     }
+
+
+def named(folder: Path) -> None:
+    """Call the encoder by what it is: the folder of this run means nothing elsewhere."""
+    description, config = folder / ENCODER_FOLDER / DESCRIPTION_FILE, folder / "config.json"
+    for path, parts in ((description, [[]]), (config, [["encoder"], ["recipe", "encoder"]])):
+        told = json.loads(path.read_text())
+        for keys in parts:
+            part = told
+            for key in keys:
+                part = part[key]
+            if Path(part["name"]).is_absolute():
+                part["name"] = ENCODER_NAME
+        path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
 
 def metrics_of(scored: Scored) -> dict[str, dict[str, float]]:

@@ -2,7 +2,8 @@
 
 config.json        format number, package version, genres, thresholds by name, recipe, encoder card
 head.safetensors   the branches' and the calibration's tensors and nothing else
-encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole
+encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole;
+                   models that lie side by side may share one beside them
 evaluation.json    what the model scored         (for people; load never reads it)
 README.md          the model card                (for people; load never reads it)
 """
@@ -146,6 +147,22 @@ def read_artefact(folder: Path) -> Artefact:
         encoder=config["encoder"],
         tensors=_read_head(folder / HEAD_FILE, config["head_sha256"]),
     )
+
+
+def bundled_encoder(folder: Path, card: Mapping[str, Any]) -> Path | None:
+    """The encoder in a model's folder, else one beside the folder that several models share.
+
+    One beside it counts only if it describes itself as the encoder of the model's card: any other
+    folder may bear that name.
+    """
+    if (own := folder / ENCODER_FOLDER).is_dir():
+        return own
+    beside = folder.absolute().parent / ENCODER_FOLDER
+    try:
+        described = json.loads((beside / f"{ENCODER_FOLDER}.json").read_text(encoding="utf-8"))
+        return beside if described["fingerprint"] == card["fingerprint"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _refuse_contradictions(path: Path, genres: tuple[str, ...], config: Mapping[str, Any]) -> None:

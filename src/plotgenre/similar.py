@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +29,7 @@ from plotgenre.classifier import GenreClassifier
 from plotgenre.corpus.arguments import checked_plots
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.calibration import sigmoid
+from plotgenre.whole_files import write_whole
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -159,8 +158,7 @@ class SimilarFilms:
             "sha256": _digest_of_content(names, self.logits_),
         }
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, save_tensors({"logits": self.logits_}, metadata=told))
+            write_whole(path, save_tensors({"logits": self.logits_}, metadata=told))
         except OSError as refused:
             raise ArtefactError(f"cannot write {path}: {refused}") from refused
 
@@ -255,13 +253,3 @@ def _digest_of_content(names: str, logits: Floats) -> str:
     digest = hashlib.sha256(names.encode())
     digest.update(np.ascontiguousarray(logits).data)
     return digest.hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as room:
-        unfinished = Path(room) / path.name
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)

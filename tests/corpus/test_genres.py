@@ -130,3 +130,6 @@ def test_groups_from_a_file(tmp_path):
     assert read_groups(path) == {"Comedy": ["Comedy", "Parody"], "Romance": ["Parody"]}
     with pytest.raises(RecipeError, match=r"expected one table \[merges\], found groups"):
         read_merges(path)
+    path.write_text("[groups]")
+    with pytest.raises(RecipeError, match=r"the table \[groups\] is empty"):
+        read_groups(path)

@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from plotgenre.doors import cli
-
 QUICK = ["--recipe", "quick.toml", "--set", "adapting.films=8", "--set", "slicing.tokens=16"]
 
 
@@ -25,24 +23,6 @@ def room(tmp_path, film_lists, film_recipe):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
     return tmp_path
-
-
-@pytest.fixture
-def main(room, monkeypatch, capsys):
-    """What ``main`` says and answers, without the seconds that a new interpreter takes."""
-
-    def main(*arguments):
-        monkeypatch.chdir(room)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(room / "cache"))
-        monkeypatch.setattr(sys, "argv", ["plotgenre", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return main
 
 
 def test_adapt_then_train_on_the_encoder(room, main):
@@ -110,6 +90,7 @@ def test_ctrl_c_then_the_same_command(room):
     assert (room / "cut" / "model.safetensors").is_file()
 
 
+@pytest.mark.usefixtures("room")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

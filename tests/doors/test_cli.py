@@ -279,6 +279,13 @@ def in_process(arguments, room, monkeypatch, capsys):
     return end.value.code, capsys.readouterr().err
 
 
+def test_an_empty_plot_is_not_the_folder_one_is_in(main, tmp_path):
+    (tmp_path / "films.csv").write_text("plot\nA ghost.\n")
+    status, out, err = main("tag", "")
+    assert (status, out) == (2, "")
+    assert "the plot is empty" in err
+
+
 def test_errors_in_a_shell(run):
     assert "there is no file or folder nothing.csv" in one_error(run("inspect", "nothing.csv"))
     assert "notes is not a model" in one_error(run("tag", "some text", "-m", "notes"))

@@ -1,28 +1,10 @@
 """The export commands, without the seconds that a new interpreter takes."""
 
-import sys
-
 import pytest
 
 from plotgenre import GenreClassifier
-from plotgenre.doors import cli
 
 pytest.importorskip("onnxscript")
-
-
-@pytest.fixture
-def main(tmp_path, monkeypatch, capsys):
-    def main(*arguments):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["plotgenre", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return main
 
 
 def test_a_model_becomes_one_file(main, saved_model, tmp_path):

@@ -3,11 +3,9 @@
 import csv
 import json
 import shutil
-import sys
+from functools import partial
 
 import pytest
-
-from plotgenre.doors import cli
 
 
 @pytest.fixture
@@ -22,20 +20,8 @@ def room(tmp_path, film_lists, saved_model):
 
 
 @pytest.fixture
-def main(room, monkeypatch, capsys):
-    def main(*arguments):
-        monkeypatch.chdir(room)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(room / "cache"))
-        monkeypatch.setenv("COLUMNS", "120")
-        monkeypatch.setattr(sys, "argv", ["plotgenre", "similar", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return main
+def main(main, room):
+    return partial(main, "similar")
 
 
 def test_by_id_then_by_plot_from_the_kept_index(room, main, film_lists):

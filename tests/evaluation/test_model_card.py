@@ -34,7 +34,11 @@ def test_says_what_it_is():
 
 def test_says_what_each_branch_reads():
     both = RECIPE | {"branches": {"semantic": True, "lexical": True}}
-    assert "- Meaning: encoder" in model_card(both, FILMS, None)
+    assert "- Meaning: encoder `an/encoder{}`, slicing" in model_card(both, FILMS, None)
+    adapted = RECIPE | {"branches": {"semantic": True, "lexical": False, "adapted": True}}
+    assert "`an/encoder{}`, fine-tuned on the train films, slicing" in model_card(
+        adapted, FILMS, None
+    )
     assert "- Words: words and pairs of words, each" in model_card(both, FILMS, None)
     words = {"semantic": False, "lexical": True}
     alone = RECIPE | {"branches": words, "lexical": {"longest": 1, "characters": (3, 5)}}

@@ -1,12 +1,14 @@
 """A model whose encoder learns from the train films first."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from plotgenre import GenreClassifier
 from plotgenre.branches.branch import Progress
 from plotgenre.embedding.encoders import load_encoder
-from plotgenre.errors import RecipeError
+from plotgenre.errors import MissingExtraError, RecipeError
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +67,12 @@ def test_adapting_needs_a_folder_and_a_reader(adapted_recipe, film_lists):
         GenreClassifier(adapted_recipe).fit(*film_lists)
     with pytest.raises(RecipeError, match="no encoder to adapt"):
         adapted_recipe.with_settings({"branches.semantic": False, "branches.lexical": True})
+
+
+def test_what_exports_the_encoder_is_asked_for_before_it_is_adapted(
+    adapted_recipe, film_lists, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingExtraError, match="export"):
+        GenreClassifier(adapted_recipe).fit(*film_lists, checkpoints=tmp_path / "checkpoints")
+    assert list(tmp_path.iterdir()) == []

@@ -238,3 +238,17 @@ def test_models_side_by_side_share_one_encoder(fused, fitted, film_lists, tmp_pa
         np.testing.assert_allclose(
             again.predict_proba(film_lists[0]), model.predict_proba(film_lists[0]), atol=1e-5
         )
+
+
+@pytest.mark.parametrize("described", [None, "not JSON", '{"fingerprint": "another"}'])
+def test_a_stranger_called_encoder_beside_the_model_is_not_its_encoder(
+    fitted, film_lists, tmp_path, described
+):
+    fitted.save(tmp_path / "model")
+    (tmp_path / "encoder").mkdir()
+    if described is not None:
+        (tmp_path / "encoder" / "encoder.json").write_text(described)
+    again = GenreClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        again.predict_proba(film_lists[0]), fitted.predict_proba(film_lists[0])
+    )

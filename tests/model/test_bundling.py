@@ -1,12 +1,14 @@
 """A model with its encoder beside it: whole, rounded, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plotgenre import GenreClassifier
+from plotgenre.doors.info import model_facts
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.export import export_encoder
 from plotgenre.errors import ArtefactError, InputError
@@ -52,6 +54,18 @@ def test_a_rounded_model_is_bundled_again_as_it_is(small, tmp_path):
     assert bundle_model(small, tmp_path / "copy").weights == "int8"
     old, new = (json.loads((at / "config.json").read_text()) for at in (small, tmp_path / "copy"))
     assert new["encoder"]["fingerprint"] == old["encoder"]["fingerprint"]
+
+
+def test_an_encoder_that_models_share_is_bundled_too(saved_model, small, tmp_path):
+    shutil.copytree(small, tmp_path / "models" / "films")
+    (tmp_path / "models" / "films" / "encoder").rename(tmp_path / "models" / "encoder")
+    facts = model_facts(tmp_path / "models" / "films")["encoder"]
+    assert facts["bundled"]
+    assert facts["size in MB"] > 0
+    assert "torch" not in facts["run by"]
+    card = bundle_model(tmp_path / "models" / "films", tmp_path / "whole")
+    assert card.weights == "int8"
+    assert (tmp_path / "whole" / "encoder" / "model.onnx").is_file()
 
 
 def test_a_rounded_encoder_is_refused_with_the_way_to_accept_it(saved_model, small, tmp_path):

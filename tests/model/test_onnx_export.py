@@ -16,6 +16,7 @@ from plotgenre.errors import ArtefactError, EncoderError, InputError, MissingExt
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model import onnx_export
+from plotgenre.model.adding import with_genre
 from plotgenre.model.fitting import open_embedder
 from plotgenre.model.onnx_export import export_onnx
 
@@ -142,6 +143,13 @@ def test_words_are_refused(film_lists, film_recipe, tmp_path):
     alone = replace(model, branches={"lexical": model.branches["lexical"]})
     with pytest.raises(InputError, match="the branches lexical cannot be"):
         export_onnx(alone, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_genres_added_without_training_are_refused(fitted, film_lists, tmp_path):
+    more = with_genre(fitted.model_, "Ghost story", film_lists[0])
+    with pytest.raises(InputError, match="1 genres were added without training"):
+        export_onnx(more, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 
 

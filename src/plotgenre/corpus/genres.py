@@ -178,9 +178,12 @@ def read_groups(path: str | Path) -> dict[str, list[str]]:
     Raises
     ------
     RecipeError
-        If the file is missing, not TOML, or has no such table.
+        If the file is missing, not TOML, or has no such table or nothing in it.
     """
-    return _read_map(path, "groups")
+    groups = _read_map(path, "groups")
+    if not groups:
+        raise RecipeError(f"{Path(path).name}: the table [groups] is empty; expected a name in it")
+    return groups
 
 
 def _read_map(path: str | Path, table: str) -> dict[str, list[str]]:

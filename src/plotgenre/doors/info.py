@@ -60,7 +60,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
     ArtefactError
         If it is damaged or no model.
     """
-    from plotgenre.artefact import ENCODER_FOLDER, HEAD_FILE, read_artefact
+    from plotgenre.artefact import HEAD_FILE, bundled_encoder, read_artefact
     from plotgenre.recipe import Recipe
 
     artefact = read_artefact(folder)
@@ -74,7 +74,9 @@ def model_facts(folder: Path) -> dict[str, Any]:
         "size in MB": _megabytes(folder),
         "of which weights": _megabytes(folder / HEAD_FILE),
         "encoder": (
-            _encoder_facts(artefact.encoder, recipe.encoder, folder / ENCODER_FOLDER)
+            _encoder_facts(
+                artefact.encoder, recipe.encoder, bundled_encoder(folder, artefact.encoder)
+            )
             if recipe.branches.semantic
             else None
         ),
@@ -91,10 +93,10 @@ def processor_features(cpuinfo: Path) -> list[str]:
     return [feature for feature in _FEATURES if feature in flags.partition(":")[2].split()]
 
 
-def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path) -> dict[str, Any]:
+def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None) -> dict[str, Any]:
     from plotgenre.embedding.encoders.graph import runtime_here
 
-    if bundled.is_dir() or settings.kind == "onnx":
+    if bundled is not None or settings.kind == "onnx":
         runtime = runtime_here(settings.runtime)
         run_by, precision = f"{runtime.name} {runtime.version}", runtime.precision
         if settings.precision != "auto" and runtime.name == "openvino":
@@ -107,8 +109,8 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path) -> dic
         "dimensions": card.get("dimension"),
         "tokens": card.get("max_tokens"),
         "weights": card.get("weights", "float32"),
-        "bundled": bundled.is_dir(),
-        "size in MB": _megabytes(bundled) if bundled.is_dir() else None,
+        "bundled": bundled is not None,
+        "size in MB": None if bundled is None else _megabytes(bundled),
         "run by": run_by,
         "precision": precision,
         "fingerprint": card.get("fingerprint"),

@@ -89,6 +89,9 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
     """
     if plot == "-":
         return _read_standard_input(plot_column)
+    if not plot.strip():
+        # As a path it would be the folder that one is in.
+        return _one_plot(plot)
     if _is_path(plot):
         return _read_table(plot, format, plot_column)
     if "\n" not in plot and Path(plot).suffix.lower() in _TABLE_ENDINGS:

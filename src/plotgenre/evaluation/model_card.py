@@ -90,7 +90,8 @@ def _reads(recipe: Mapping[str, Any]) -> str:
     if recipe["branches"]["semantic"]:
         encoder, slicing = _code(recipe["encoder"]["name"]), _code(recipe["slicing"]["way"])
         head = _code(recipe["head"]["kind"])
-        lines.append(f"- Meaning: encoder {encoder}, slicing {slicing}, head {head}.")
+        adapted = ", fine-tuned on the train films" if recipe["branches"].get("adapted") else ""
+        lines.append(f"- Meaning: encoder {encoder}{adapted}, slicing {slicing}, head {head}.")
     if recipe["branches"]["lexical"]:
         words = "words" if recipe["lexical"]["longest"] == 1 else "words and pairs of words"
         pieces = " and pieces of words" if recipe["lexical"]["characters"] else ""

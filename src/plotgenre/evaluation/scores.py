@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from safetensors.numpy import save as save_tensors
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.evaluation.evaluation import decided
 from plotgenre.evaluation.metrics import check_same_shape
+from plotgenre.whole_files import write_whole
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
@@ -108,8 +107,7 @@ class Scores:
         """
         path = Path(folder) / SCORES_FILE
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, self._as_bytes())
+            write_whole(path, self._as_bytes())
         except OSError as refused:
             raise ArtefactError(f"cannot write {path}: {refused}") from refused
 
@@ -166,13 +164,3 @@ def _digest(names: str, tensors: Mapping[str, npt.NDArray[Any]]) -> str:
     for name in sorted(tensors):
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())
     return digest.hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as room:
-        unfinished = Path(room) / path.name
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)

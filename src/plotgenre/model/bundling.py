@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from plotgenre.artefact import ENCODER_FOLDER, read_artefact, write_artefact
+from plotgenre.artefact import ENCODER_FOLDER, bundled_encoder, read_artefact, write_artefact
 from plotgenre.embedding.encoders import (
     EncoderCard,
     Weights,
@@ -55,8 +55,8 @@ def bundle_model(folder: Path, output: Path, weights: Weights = "float32") -> En
     if not recipe.branches.semantic:
         raise InputError(f"{folder} reads words alone: it has no encoder to bundle")
     settings = recipe.encoder
-    if (folder / ENCODER_FOLDER).is_dir():
-        settings = saved_encoder(recipe.encoder, folder / ENCODER_FOLDER)
+    if (own := bundled_encoder(folder, artefact.encoder)) is not None:
+        settings = saved_encoder(recipe.encoder, own)
     with tempfile.TemporaryDirectory() as room:
         written = Path(room) / ENCODER_FOLDER
         save_encoder(settings, written, weights)

@@ -149,8 +149,8 @@ class Model:
             return self
         if self.fast is None:
             raise InputError(
-                "this model cannot read words alone; expected one with a lexical branch, "
-                "trained by plotgenre 0.2 or newer"
+                "this model cannot read words alone: its words were never calibrated alone; "
+                "expected one with a lexical branch, trained by this plotgenre"
             )
         return replace(
             self,

@@ -52,8 +52,9 @@ def fit_model(
 
     Raises
     ------
-    RecipeError
-        If an encoder is to be adapted and there is no folder to write it to.
+    RecipeError, MissingExtraError
+        If an encoder is to be adapted and there is no folder to write it to, or what exports it is
+        not installed.
     """
     progress = progress or Progress()
     encoder = recipe.encoder
@@ -111,6 +112,11 @@ def _adapted(
     """How the encoder that has learned from the train films is loaded."""
     if checkpoints is None:
         raise RecipeError("branches.adapted needs a folder for the new encoder: give checkpoints")
+    # Imported only here, for it loads a tokenizer that reading words does without.
+    from plotgenre.embedding.encoders.export import check_export_installed
+
+    # The model takes the encoder along; better to hear now than after hours that it cannot.
+    check_export_installed()
     folder = (checkpoints / "encoder").absolute()
     adapt_encoder(
         (recipe.encoder, recipe.slicing, recipe.adapting),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from plotgenre.artefact import ENCODER_FOLDER, Artefact, Tensors, read_artefact, write_artefact
+from plotgenre.artefact import Artefact, Tensors, bundled_encoder, read_artefact, write_artefact
 from plotgenre.branches.branch import Branch
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
@@ -99,7 +99,7 @@ def load_model(
     if fast and not recipe.branches.lexical:
         raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
     settings = encoder or recipe.encoder
-    if encoder is None and (bundled := _bundled_encoder(folder)) is not None:
+    if encoder is None and (bundled := bundled_encoder(folder, artefact.encoder)) is not None:
         settings = saved_encoder(recipe.encoder, bundled)
     parts, n_genres = _parted(artefact.tensors), len(artefact.genres)
     _refuse_idle_parts(parts, recipe, folder)
@@ -132,12 +132,6 @@ def load_model(
         added=added,
     )
     return model.words_alone() if fast else model
-
-
-def _bundled_encoder(folder: Path) -> Path | None:
-    """The encoder in the folder, else the one that models share beside which they lie."""
-    beside = folder.absolute().parent / ENCODER_FOLDER
-    return next((path for path in (folder / ENCODER_FOLDER, beside) if path.is_dir()), None)
 
 
 def _refuse_idle_parts(parts: Mapping[str, Tensors], recipe: Recipe, folder: Path) -> None:

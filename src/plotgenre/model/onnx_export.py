@@ -98,6 +98,11 @@ def _semantic(model: Model) -> SemanticBranch:
             "its lexical branch reads words, not token ids; "
             "expected the semantic branch alone, as of the recipe 'mixed'"
         )
+    if model.added is not None:
+        raise InputError(
+            f"{len(model.added)} genres were added without training, which the graph cannot read; "
+            "expected a model of fitted genres alone"
+        )
     if model.encoder.kind == "static":
         raise InputError("a static encoder is no ONNX graph; expected another kind of encoder")
     return semantic

@@ -80,17 +80,28 @@ def export_encoder(
     return OnnxEncoder(EncoderSettings(kind="onnx", name=str(folder)))
 
 
+def check_export_installed() -> None:
+    """Refuse early what would fail once an encoder is traced.
+
+    Raises
+    ------
+    MissingExtraError
+        If what the export of a sentence-transformers model needs is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as missing:
+        raise MissingExtraError("Exporting an encoder", "export") from missing
+
+
 def _settings_of(folder: Path) -> EncoderSettings:
     return EncoderSettings(kind="onnx", name=str(folder), precision="float32")
 
 
 def _traced(settings: EncoderSettings, folder: Path) -> EncoderSettings:
     """The settings of an ONNX folder, made of a sentence-transformers model and like it."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as missing:
-        raise MissingExtraError("Exporting an encoder", "export") from missing
+    check_export_installed()
     from plotgenre.embedding.encoders.transformer import TransformerEncoder
 
     source = TransformerEncoder(settings)
