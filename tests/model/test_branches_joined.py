@@ -17,6 +17,7 @@ from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import ArtefactError, InputError, RecipeError
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.sparse_fitting import GenresFitted
+from plotgenre.learning.thresholds import tune_thresholds
 from plotgenre.lexicon.reading import PlotsRead
 from plotgenre.model.folder import load_model, save_model
 
@@ -61,6 +62,11 @@ def test_the_calibration_saw_validation_films_only(fused, fused_recipe, film_lis
     np.testing.assert_array_equal(again.biases, model.calibration_.biases)
     P = sigmoid(again.logits(logits))
     np.testing.assert_array_equal(P, model.predict_proba(plots[60:]))
+    alone = fit_calibration(logits[1:], Y, fused_recipe.calibration)
+    fast = model.model_.words_alone()
+    np.testing.assert_array_equal(fast.calibration.weights, alone.weights)
+    tuned = tune_thresholds(sigmoid(alone.logits(logits[1:])), Y, fused_recipe.thresholds)
+    np.testing.assert_array_equal(fast.thresholds, tuned)
 
 
 def test_a_joined_model_is_kept(fused, film_lists, tmp_path):
