@@ -5,7 +5,7 @@ COPY pyproject.toml README.md CHANGELOG.md LICENSE NOTICE ./
 COPY recipes recipes
 COPY src src
 RUN python -m venv /opt/plotgenre \
- && /opt/plotgenre/bin/pip install --no-cache-dir ".[serve]"
+ && /opt/plotgenre/bin/pip install --no-cache-dir ".[serve,parquet]"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 plotgenre
