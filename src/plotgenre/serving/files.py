@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
@@ -200,7 +200,7 @@ class TaggedRows(Response):
                 await bounded(_piece(piece))
         await bounded({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def _pieces(self) -> AsyncGenerator[bytes]:
         """Lines, as many at once as are there."""
         ready: asyncio.Queue[_Asked | None] = asyncio.Queue(_AHEAD)
         asking = asyncio.ensure_future(self._ask(ready))
