@@ -47,6 +47,7 @@ OWNERS = {
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
     "polars": ("corpus/",),
+    "pyarrow": ("corpus/readers/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),
     "typer": ("doors/",),
