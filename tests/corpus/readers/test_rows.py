@@ -95,7 +95,7 @@ def test_a_name_that_stands_twice_loses_no_column(tmp_path):
     ("kind", "data", "read", "message"),
     [
         ("csv", b'a,b\n1,2\n3,"4\n5,6\n', 1, r"t.csv, row 2 .*\(from line 3\): unexpected end"),
-        ("csv", b"a,b\n1,2\n3,caf\xe9\n", 1, "line 3: byte 0xe9 at offset 13 is not UTF-8"),
+        ("csv", b"a,b\n1,2\n3,caf\xe9\n", 0, "line 3: byte 0xe9 at offset 13 is not UTF-8"),
         ("jsonl", b'{}\n{"a": "\xff"}\n', 1, "line 2: byte 0xff at offset 10 is not UTF-8"),
         ("csv", b'"a', 0, r"row 0 after the header \(from line 1\): unexpected end"),
         ("csv", "a,b\n".encode("utf-16"), 0, "UTF-16 text"),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Keeps, Table
 from plotgenre.errors import CorpusError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from plotgenre.corpus.readers.sources import Source
 
+# Few, for rows are held as objects twice over.
 _ROWS = 256
 _BUFFER = 1 << 20
 
@@ -43,6 +46,17 @@ def column_batches(
     with _opened(source) as file:
         for batch in file.iter_batches(_ROWS, columns=names):
             yield batch.to_pydict()
+
+
+def read_parquet(source: Source, keeps: Keeps) -> Table:
+    """A table of the columns that are kept; errors are those of `column_batches`."""
+    names = column_names(source)
+    columns: dict[str, list[Any]] = {name: [] for name in names if keeps(name)}
+    for batch in column_batches(source, list(columns)):
+        for name, values in batch.items():
+            columns[name] += values
+    n = len(next(iter(columns.values()), []))
+    return Table(names, columns, range(1, n + 1), Place(source.name))
 
 
 @contextmanager
