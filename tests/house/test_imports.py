@@ -46,7 +46,6 @@ OWNERS = {
     "model2vec": ("embedding/encoders/",),
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
-    "polars": ("corpus/",),
     "pyarrow": ("corpus/readers/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),

@@ -68,8 +68,8 @@ def _opened(source: Source) -> Iterator[ParquetFile]:
         raise MissingExtraError("Reading Parquet", "parquet") from missing
     with source.seekable() as file:
         try:
-            # A buffer reads a column's pages one after the other, rather than the column whole.
-            yield ParquetFile(file, buffer_size=_BUFFER)
+            # Reads the pages of a column one after the other, rather than the column whole.
+            yield ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
         # A damaged file may also give text that is not UTF-8, and dates that do not exist.
         except (ArrowException, OSError, ValueError, OverflowError) as error:
             reason = str(error).splitlines()[0]
