@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plotgenre.corpus.readers import delimited
 from plotgenre.corpus.readers.rows import Row, iter_rows
 from plotgenre.corpus.readers.sources import Source
 from plotgenre.errors import CorpusError, InputError, MissingExtraError
@@ -153,3 +154,14 @@ def test_two_threads_read_long_fields_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert lengths == [200_000] * 80
+
+
+def test_a_quote_left_open_swallows_no_more_than_the_longest_field(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "_LONGEST_FIELD", 100)
+    data = b'a,b\n1,2\n3,"4\n' + b"5,6\n" * 50
+    first, broken, *others = rows(tmp_path, data, "csv")
+    assert first == Row(1, {"a": "1", "b": "2"})
+    assert broken.error is not None
+    assert "from line 3: field larger than field limit (100); expected every" in broken.error
+    assert 20 < len(others) < 30
+    assert all(row.values == {"a": "5", "b": "6"} for row in others)
