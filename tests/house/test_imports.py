@@ -187,7 +187,7 @@ sys.argv = ["plotgenre", "tag", "the ghost of the house", "--model", sys.argv[1]
 from plotgenre.doors.cli import main
 main()
 heavy = {"torch", "onnxruntime", "openvino", "sklearn", "scipy", "transformers", "tokenizers"}
-heavy |= {"polars", "rich", "huggingface_hub", "matplotlib", "jinja2"}
+heavy |= {"pyarrow", "rich", "huggingface_hub", "matplotlib", "jinja2"}
 print(sorted(heavy & set(sys.modules)))
 """
     command = [sys.executable, "-c", probe, str(words_alone)]
