@@ -1,11 +1,11 @@
 """The service under load on this machine, against in-process batches and a naive server.
 
-    python benchmarks/service.py DATA [--model films] [--seconds 60] [--overload-minutes 10]
+    python benchmarks/service.py DATA [--model films] [--workers 1] [--seconds 60]
 
 All with the same model and plots, one after the other, each service in a process of its own:
 
 - in-process: `predict_proba` of all plots at once, the yardstick of throughput;
-- saturation: more clients than the queue has room for;
+- saturation: 48 clients, about what fills the queue, that ask again as soon as they are answered;
 - 50 % and 90 % of that, arrivals by chance: latencies from when a request was due;
 - 3 times of it: refusals, latencies of what was accepted, memory over the time;
 - kill -9 of one of two processes at 50 %: wrong answers, broken connections, time to recover;
@@ -51,13 +51,15 @@ class Plan:
     seconds: float
     overload_seconds: float
     clients: int
+    workers: int
     set: tuple[str, ...]
 
     @property
     def arguments(self) -> list[str]:
         """Of plotgenre serve."""
         changed = [part for one in self.set for part in ("--set", one)]
-        return [self.model, *(["--fast"] if self.fast else []), *changed]
+        fast = ["--fast"] if self.fast else []
+        return [self.model, *fast, "--workers", str(self.workers), *changed]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds=asked.seconds,
         overload_seconds=60 * asked.overload_minutes,
         clients=asked.clients,
+        workers=asked.workers,
         set=tuple(asked.set),
     )
     figures = measure(plan)
@@ -89,6 +92,7 @@ def measure(plan: Plan) -> dict[str, object]:
     figures: dict[str, object] = {
         "machine": {"cores": os.cpu_count(), "processor": _processor()},
         "model": plan.model + (" --fast" if plan.fast else ""),
+        "workers": plan.workers,
         "settings": list(plan.set),
         "plots": len(plan.plots),
         "characters a plot": round(float(np.mean([len(plot) for plot in plan.plots]))),
@@ -224,13 +228,13 @@ async def _open(plan: Plan, port: int, rate: float, seconds: float, check: Check
 
 @contextmanager
 def memory_of(pid: int) -> Iterator[list[float]]:
-    """Resident megabytes of a process, once a second."""
+    """Resident megabytes of a process and those that it started, once a second."""
     seen: list[float] = []
     end = Event()
 
     def look() -> None:
         while not end.wait(0 if not seen else 1.0):
-            seen.append(_resident(pid))
+            seen.append(sum(map(_resident, [pid, *_children(pid)])))
 
     thread = Thread(target=look)
     thread.start()
@@ -273,7 +277,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plots", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--overload-minutes", type=float, default=10)
-    parser.add_argument("--clients", type=int, default=128)
+    parser.add_argument("--clients", type=int, default=48)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="As of plotgenre serve.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     return parser

@@ -20,6 +20,8 @@ from plotgenre import GenreClassifier
 
 Check = Callable[[int, bytes], bool]
 TOLERANCE = 1e-5
+PATIENCE = 30
+"""Seconds after which a client gives up, as people and proxies do."""
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Load:
     seconds
         How long it was.
     statuses
-        Answers by status; 0 is a connection that broke.
+        Answers by status; 0 is a connection that broke, or a client that gave up.
     latencies
         Seconds of each accepted request, from when it was due.
     wrong
@@ -84,18 +86,22 @@ class Client:
         )
         for attempt in range(2):
             kept = bool(self._free)
+            writer = None
             try:
-                reader, writer = (
-                    self._free.pop()
-                    if kept
-                    else await asyncio.open_connection(self._host, self._port)
-                )
-                writer.write(head.encode() + body)
-                status, headers = await self._head(reader)
-                answer = await reader.readexactly(int(headers.get("content-length", "0")))
-            except (OSError, EOFError, ValueError):
+                async with asyncio.timeout(PATIENCE):
+                    reader, writer = (
+                        self._free.pop()
+                        if kept
+                        else await asyncio.open_connection(self._host, self._port)
+                    )
+                    writer.write(head.encode() + body)
+                    status, headers = await self._head(reader)
+                    answer = await reader.readexactly(int(headers.get("content-length", "0")))
+            except (OSError, EOFError, ValueError) as broken:
+                if writer is not None:
+                    writer.close()
                 # A connection that was kept may have been closed meanwhile; a new one may not.
-                if kept and attempt == 0:
+                if kept and attempt == 0 and not isinstance(broken, TimeoutError):
                     continue
                 return 0, b""
             if headers.get("connection", "").lower() == "close":
@@ -158,7 +164,7 @@ async def open_load(
 async def closed_load(
     client: Client, plots: Sequence[str], clients: int, seconds: float, check: Check
 ) -> Load:
-    """So many clients that ask again as soon as they are answered, or shortly after a refusal."""
+    """So many clients that ask again as soon as they are answered, or a fifth of a second after a refusal."""
     load, begun = Load(), monotonic()
     numbers = iter(range(10**9))
 
@@ -167,7 +173,7 @@ async def closed_load(
             before = load.statuses[200]
             await _one(client, plots, next(numbers), monotonic(), load, check)
             if load.statuses[200] == before:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.2)
 
     await asyncio.gather(*(ask() for _ in range(clients)))
     load.seconds = monotonic() - begun

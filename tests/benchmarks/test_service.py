@@ -30,7 +30,7 @@ def films():
 def plan(service, films):
     return service.Plan(
         model="films", fast=True, plots=tuple(films.plots[:20]), seconds=0.3,
-        overload_seconds=0.3, clients=4, set=("notice=0",),
+        overload_seconds=0.3, clients=4, workers=1, set=("notice=0",),
     )  # fmt: skip
 
 

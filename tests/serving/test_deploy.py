@@ -5,9 +5,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from plotgenre.serving.routes import REFUSALS
+from plotgenre.serving.settings import ServiceSettings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed; it is in the extra dev")
 
@@ -107,3 +111,19 @@ def test_the_composition_gives_it_no_more_than_it_needs(compose):
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert set(service["secrets"]) == set(compose["secrets"])
     assert "environment" not in service
+
+
+def test_the_page_about_serving_has_the_limits_as_they_are():
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    said = re.findall(r"^\| `([a-z_]+)` \| ([\d,]+) \|", page, re.MULTILINE)
+    limits = {
+        field.name: field.default
+        for field in fields(ServiceSettings)
+        if not isinstance(field.default, str | bool) and field.name not in ("workers", "origins")
+    }
+    assert {name: float(value.replace(",", "")) for name, value in said} == limits
+
+
+def test_statuses_of_the_page_are_those_of_the_interface():
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    assert {int(one) for one in re.findall(r"^\| (\d{3}) \|", page, re.MULTILINE)} == set(REFUSALS)
