@@ -164,7 +164,7 @@ async def open_load(
 async def closed_load(
     client: Client, plots: Sequence[str], clients: int, seconds: float, check: Check
 ) -> Load:
-    """So many clients that ask again as soon as they are answered, or a fifth of a second after a refusal."""
+    """So many clients that ask again when they are answered, or shortly after a refusal."""
     load, begun = Load(), monotonic()
     numbers = iter(range(10**9))
 
