@@ -1,30 +1,31 @@
 // The model's own figures: what it scored on films that it had not seen.
 import { by, count, films, node } from "./nodes.js";
-import { dropped, read } from "./service.js";
+import { dropped, known } from "./service.js";
 
 export function startFigures() {
   by("open-figures").addEventListener("click", open);
   by("close-figures").addEventListener("click", () => by("figures").close());
   by("filter").addEventListener("input", filter);
+  // The page is of use without this line; what is wrong is said where something is asked for.
+  asked().then(showLine, dropped);
 }
 
-export async function modelLine() {
-  try {
-    const [model, answer] = await Promise.all([read("v1/model"), read("v1/genres")]);
-    by("model-line").textContent = `Model ${model.name}, ${count(answer.genres.length)} genres, plotgenre ${model.version}.`;
-  } catch (error) {
-    dropped(error);
-  }
+function asked() {
+  return Promise.all([known("v1/model"), known("v1/genres")]);
+}
+
+function showLine([model, { genres }]) {
+  by("model-line").textContent = `Model ${model.name}, ${count(genres.length)} genres, made with plotgenre ${model.version}.`;
 }
 
 async function open() {
   by("figures").showModal();
   by("figures-error").textContent = "";
   try {
-    const [model, answer] = await Promise.all([read("v1/model"), read("v1/genres")]);
+    const [model, { genres }] = await asked();
     by("headline").textContent = headline(model.headline);
-    const known = answer.genres.toSorted((one, other) => other.train_films - one.train_films);
-    by("figures-rows").replaceChildren(...known.map(row));
+    const commonest = genres.toSorted((one, other) => other.train_films - one.train_films);
+    by("figures-rows").replaceChildren(...commonest.map(row));
     by("figures-body").hidden = false;
     filter();
   } catch (error) {
@@ -34,7 +35,7 @@ async function open() {
 
 function headline(scores) {
   const hundred = (share) => Math.round(100 * share);
-  if (scores?.micro_precision === undefined) return "This model was not scored on films that it had not seen.";
+  if (scores.micro_precision === undefined) return "There are no test scores of this model as it is run here.";
   return (
     `On ${films(scores.films)} that the model had not seen: of the genres it gave, ` +
     `${hundred(scores.micro_precision)} in 100 were in the catalogue; of the catalogue's genres, ` +

@@ -1,7 +1,7 @@
 // A file of films: sent whole, answered row by row, downloaded with genres.
 import { by, count, films, node, percent, say } from "./nodes.js";
 import { csv, jsonl, lines, shownColumns } from "./rows.js";
-import { dropped, send, ServiceError } from "./service.js";
+import { dropped, known, send, ServiceError } from "./service.js";
 
 const PREVIEW = 8;
 const TYPES = {
@@ -64,6 +64,8 @@ async function run(file) {
   running = new AbortController();
   begin(file.name);
   try {
+    const { limits } = await known("v1/model");
+    if (file.size > limits.file_bytes) throw new ServiceError(tooLarge(file, limits.file_bytes));
     const answer = await send("v1/tag-file", {
       method: "POST",
       headers: { "Content-Type": type },
@@ -77,6 +79,12 @@ async function run(file) {
   } finally {
     running = null;
   }
+}
+
+// Said here: a browser does not hear a service that refuses a body before its end.
+function tooLarge(file, most) {
+  const size = (bytes) => `${count(Math.ceil(bytes / 1e6))} MB`;
+  return `${file.name} has ${size(file.size)}; at most ${size(most)} are read here.`;
 }
 
 async function receive(answer) {

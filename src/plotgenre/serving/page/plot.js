@@ -3,7 +3,7 @@ import { examples } from "./examples.js";
 import { showGenres } from "./genres.js";
 import { by, node, percent, say } from "./nodes.js";
 import { showMarked, showPlain, told } from "./reading.js";
-import { dropped, tag } from "./service.js";
+import { dropped, known, tag } from "./service.js";
 
 const HINT = "Choose one to see what speaks for it.";
 const NONE = "No genre reaches its threshold. These come nearest:";
@@ -11,21 +11,21 @@ const NONE = "No genre reaches its threshold. These come nearest:";
 let asked = new AbortController();
 let shown = null;
 
-export function startPlot(thresholds) {
+export function startPlot() {
   by("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    find(thresholds);
+    find();
   });
   by("plot").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    find(thresholds);
+    find();
   });
   for (const example of examples) {
     const button = node("button", { type: "button", class: "quiet" }, example.name);
     button.addEventListener("click", () => {
       by("plot").value = example.plot;
-      find(thresholds);
+      find();
     });
     document.querySelector(".examples").append(button);
   }
@@ -35,7 +35,7 @@ export function startPlot(thresholds) {
   if (/Mac|iP/.test(navigator.platform)) by("keys").textContent = "or ⌘ + Enter";
 }
 
-async function find(thresholds) {
+async function find() {
   asked.abort();
   asked = new AbortController();
   const { signal } = asked;
@@ -46,8 +46,8 @@ async function find(thresholds) {
   say("Reading the plot.");
   try {
     const film = await tag(plot, signal);
-    const known = await thresholds();
-    if (!signal.aborted) answer(plot, film, known);
+    const { genres } = await known("v1/genres");
+    if (!signal.aborted) answer(plot, film, new Map(genres.map((one) => [one.name, one.threshold])));
   } catch (error) {
     if (dropped(error)) return;
     failed("ask", error.message);

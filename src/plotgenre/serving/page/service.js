@@ -1,14 +1,19 @@
 // The service's answers, and its errors as one sentence each.
+import { by } from "./nodes.js";
 
 export class ServiceError extends Error {}
 
 export async function send(path, options) {
   let answer;
+  // Kept in its field alone, so that it is gone with the page.
+  const key = by("key").value;
+  const headers = { ...options?.headers, ...(key && { Authorization: `Bearer ${key}` }) };
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path, { ...options, headers });
   } catch (error) {
     throw error.name === "AbortError" ? error : new ServiceError("The service does not answer. Is it still running?");
   }
+  if (answer.status === 401) by("key-row").hidden = false;
   if (!answer.ok) throw new ServiceError(await sentence(answer));
   return answer;
 }
@@ -20,8 +25,16 @@ export function dropped(error) {
   return false;
 }
 
-export async function read(path) {
-  return (await send(path)).json();
+const answers = new Map();
+
+// What does not change while the service runs; asked for once, and again after an error.
+export function known(path) {
+  if (!answers.has(path)) {
+    const answer = send(path).then((found) => found.json());
+    answer.catch(() => answers.delete(path));
+    answers.set(path, answer);
+  }
+  return answers.get(path);
 }
 
 export async function tag(plot, signal, more) {
