@@ -21,6 +21,7 @@ FLOORS = (
     ("explaining",),
     ("classifier",),
     ("experiment", "similar"),
+    ("serving",),
     ("doors",),
     ("__init__", "__main__"),
 )
@@ -36,6 +37,16 @@ ALLOWED = {
     "explaining": {"branches", "learning", "model"},
     "artefact": set(),
     "hub": set(),
+    "serving": {
+        "artefact",
+        "branches",
+        "classifier",
+        "corpus",
+        "explaining",
+        "hub",
+        "learning",
+        "model",
+    },
 }
 OWNERS = {
     "torch": ("embedding/encoders/", "learning/"),
@@ -49,6 +60,10 @@ OWNERS = {
     "polars": ("corpus/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),
+    "fastapi": ("serving/",),
+    "starlette": ("serving/",),
+    "uvicorn": ("serving/",),
+    "prometheus_client": ("serving/",),
     "typer": ("doors/",),
     "rich": ("doors/",),
 }

@@ -31,6 +31,7 @@ from plotgenre.doors.options import (
     read_films,
     read_recipe,
 )
+from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
 from plotgenre.errors import PlotgenreError
@@ -222,6 +223,7 @@ app.command()(bundle)
 app.command("export-encoder")(export_encoder)
 app.command("export-onnx")(export_onnx)
 app.command()(info)
+app.command()(serve)
 
 
 def main() -> None:

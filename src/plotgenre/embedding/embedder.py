@@ -62,6 +62,12 @@ class Embedder:
     encoder: Encoder
     store: Store | None = None
 
+    @property
+    def longest(self) -> int:
+        """Tokens that are read of a plot at most, special tokens not counted."""
+        budget = self.slicing.budget(self.encoder.card.text_tokens)
+        return budget * (self.slicing.max_slices if self.slicing.way == "windows" else 1)
+
     def slices(self, plots: Sequence[str]) -> list[list[str]]:
         """The slices of each plot, at least one each."""
         limit = self.encoder.card.text_tokens

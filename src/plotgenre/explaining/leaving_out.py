@@ -29,8 +29,19 @@ def explain(model: Model, plot: str, genres: Sequence[str] | None = None) -> Exp
     InputError
         If a genre is unknown, or none is named.
     """
+    return explained(model, plot, model.logits(readings(plot)), genres)
+
+
+def readings(plot: str) -> list[str]:
+    """The texts that an explanation reads: the plot, then the plot without each sentence."""
+    return [plot, *(without(plot, place) for place in spans(plot))]
+
+
+def explained(
+    model: Model, plot: str, logits: Logits, genres: Sequence[str] | None = None
+) -> Explanation:
+    """What `explain` says, given the logits (k, g) of the plot's ``k`` `readings`."""
     places = spans(plot)
-    logits = model.logits([plot, *(without(plot, place) for place in places)])
     P = sigmoid(logits[:1])
     decided = model.decide(P)[0]
     columns = _predicted(P[0], decided) if genres is None else _named(model, genres)

@@ -1,0 +1,101 @@
+"""What is known of the model, from its folder: genres with test scores, card, recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from plotgenre import hub
+from plotgenre.artefact import CARD_FILE, EVALUATION_FILE, read_artefact
+from plotgenre.model.fitted import Model
+from plotgenre.serving.settings import ServiceSettings
+
+_HEADLINE = (
+    "micro_f1",
+    "micro_precision",
+    "micro_recall",
+    "macro_f1_supported",
+    "samples_f1",
+    "micro_average_precision",
+    "macro_average_precision",
+    "lrap",
+)
+_SCORES = ("precision", "recall", "f1", "average_precision")
+
+
+def genre_facts(model: Model, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every genre with threshold, train films, and test scores where there are any."""
+    tested = {one["genre"]: one for one in evaluation.get("per_genre", [])}
+    return [
+        {
+            "name": genre,
+            "threshold": round(float(threshold), 6),
+            "train_films": model.train_films.get(genre),
+            "test": _tested(tested.get(genre)),
+        }
+        for genre, threshold in zip(model.genres, model.thresholds, strict=True)
+    ]
+
+
+def model_facts(
+    name: str, folder: Path, evaluation: dict[str, Any], settings: ServiceSettings
+) -> dict[str, Any]:
+    """Name, version, card, headline scores, the recipe in short, and the service's limits."""
+    artefact = read_artefact(folder)
+    metrics = evaluation.get("metrics", {})
+    headline = {key: metrics[key]["value"] for key in _HEADLINE if key in metrics}
+    if headline:
+        headline["films"] = evaluation["films"]
+    card = folder / CARD_FILE
+    return {
+        "name": name,
+        "version": artefact.version,
+        "fast": settings.fast,
+        "recipe": _short(artefact.recipe, artefact.encoder),
+        "headline": headline,
+        "card": card.read_text(encoding="utf-8") if card.is_file() else "",
+        "limits": {
+            "plots": settings.max_plots,
+            "characters": settings.max_characters,
+            "explained_plots": settings.max_explained,
+            "body_bytes": settings.max_body,
+            "file_bytes": settings.max_file,
+        },
+    }
+
+
+def evaluation_of(settings: ServiceSettings) -> tuple[Path, dict[str, Any]]:
+    """The model's folder, and what it scored; nothing where words alone are read.
+
+    The scores are of both branches.
+    """
+    folder = hub.local_folder(settings.model, None)
+    path = folder / EVALUATION_FILE
+    if settings.fast or not path.is_file():
+        return folder, {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return folder, {}
+    # Written for people, by whatever version: what is not as expected is left out.
+    return folder, found if isinstance(found, dict) and "per_genre" in found else {}
+
+
+def _tested(scores: dict[str, Any] | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
+    return {"films": scores.get("support", 0)} | {key: scores.get(key) for key in _SCORES}
+
+
+def _short(recipe: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
+    branches = recipe.get("branches", {})
+    return {
+        "branches": [name for name in ("semantic", "lexical") if branches.get(name)],
+        "encoder": encoder.get("name"),
+        "weights": encoder.get("weights", "float32") if encoder else None,
+        "slicing": recipe.get("slicing", {}).get("way"),
+        "head": recipe.get("head", {}).get("kind"),
+        "calibration": recipe.get("calibration", {}).get("method"),
+        "thresholds": recipe.get("thresholds", {}).get("scope"),
+    }

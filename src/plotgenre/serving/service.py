@@ -1,0 +1,140 @@
+"""The service's state: what is loaded, whether it is ready, and the way from plots to answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+
+from plotgenre.branches.branch import Logits
+from plotgenre.errors import PlotgenreError
+from plotgenre.serving.about import evaluation_of, genre_facts, model_facts
+from plotgenre.serving.batching import Batcher, Job
+from plotgenre.serving.metrics import Metrics
+from plotgenre.serving.reading import Reader, Wishes, load_reader
+from plotgenre.serving.refusals import RefusedError, log_place
+from plotgenre.serving.settings import ServiceSettings
+
+logger = logging.getLogger("plotgenre.serving")
+
+
+class Service:
+    """What all routes share.
+
+    Parameters
+    ----------
+    settings
+        Everything that can be set.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.draining = False
+        self.failure: PlotgenreError | None = None
+        self.genre_facts: list[dict[str, Any]] = []
+        self.model_facts: dict[str, Any] = {}
+        self._reader: Reader | None = None
+        self._batcher: Batcher | None = None
+
+    @property
+    def status(self) -> str:
+        """``loading``, ``ready`` or ``draining``."""
+        if self.draining:
+            return "draining"
+        return "loading" if self._batcher is None else "ready"
+
+    @property
+    def reader(self) -> Reader:
+        """The model.
+
+        Raises
+        ------
+        RefusedError
+            503 while it is loaded.
+        """
+        if self._reader is None:
+            raise RefusedError(503, "the model is still being loaded", {"Retry-After": "2"})
+        return self._reader
+
+    @property
+    def batcher(self) -> Batcher:
+        """The queue; errors as of `reader`."""
+        if self._batcher is None:
+            raise RefusedError(503, "the model is still being loaded", {"Retry-After": "2"})
+        return self._batcher
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Load the model while the service listens already, then read until the end."""
+        work = asyncio.create_task(self._work())
+        try:
+            yield
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def answers(self, plots: Sequence[str], wishes: Wishes) -> list[dict[str, Any]]:
+        """What is said of each plot.
+
+        Raises
+        ------
+        RefusedError
+            429 without room in the queue, 503 while the model is loaded.
+        """
+        reader, batcher = self.reader, self.batcher
+        # Cutting a request into texts is quick, but for the largest.
+        texts = await asyncio.to_thread(lambda: [reader.texts(plot, wishes) for plot in plots])
+        tokens = [[reader.tokens(text) for text in of_one] for of_one in texts]
+        with batcher.admit(sum(map(sum, tokens))) as job:
+            coming = [
+                [await job.put(text, count) for text, count in zip(*of_one, strict=True)]
+                for of_one in zip(texts, tokens, strict=True)
+            ]
+            logits = [np.stack(await asyncio.gather(*of_one)) for of_one in coming]
+        self.metrics.plots(len(plots))
+        return await asyncio.to_thread(self._said, plots, logits, wishes)
+
+    async def begin(self, job: Job, plot: str) -> asyncio.Future[Logits]:
+        """Queue a plot of a file."""
+        return await job.put(plot, self.reader.tokens(plot))
+
+    def _said(
+        self, plots: Sequence[str], logits: Sequence[Logits], wishes: Wishes
+    ) -> list[dict[str, Any]]:
+        return [
+            self.reader.answer(plot, of_it, wishes)
+            for plot, of_it in zip(plots, logits, strict=True)
+        ]
+
+    def _load(self) -> Reader:
+        reader = load_reader(self.settings)
+        folder, evaluation = evaluation_of(self.settings)
+        self.genre_facts = genre_facts(reader.model, evaluation)
+        self.model_facts = model_facts(reader.name, folder, evaluation, self.settings)
+        return reader
+
+    async def _work(self) -> None:
+        try:
+            reader = await asyncio.to_thread(self._load)
+        except PlotgenreError as refused:
+            self.failure = refused
+            return
+        except Exception as broken:
+            log_place(broken)
+            self.failure = PlotgenreError(f"the model cannot be loaded: {type(broken).__name__}")
+            return
+        self._reader = reader
+        self._batcher = Batcher(
+            reader.logits,
+            queue_tokens=self.settings.queue_tokens,
+            batch_tokens=self.settings.batch_tokens,
+            share=self.settings.share,
+            listener=self.metrics,
+        )
+        self.metrics.watch(self._batcher)
+        await self._batcher.run()
