@@ -40,7 +40,7 @@ async function find() {
   asked = new AbortController();
   const { signal } = asked;
   // Composed, as the model reads it, so that places in the text are the same on both sides.
-  const plot = by("plot").value.normalize("NFC");
+  const plot = by("plot").value.toWellFormed().normalize("NFC");
   failed("ask", "");
   busy(true);
   say("Reading the plot.");

@@ -8,9 +8,15 @@ export async function* lines(stream) {
     const { value, done } = await reader.read();
     const parts = (rest + (value ?? "")).split("\n");
     rest = done ? "" : parts.pop();
-    for (const part of parts) if (part.trim()) yield JSON.parse(part);
+    for (const part of parts) if (part.trim()) yield JSON.parse(part, exact);
     if (done) return;
   }
+}
+
+// Numbers of more digits than a browser's keep them, such as a film's number in a large catalogue.
+function exact(key, value, context) {
+  const large = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return large && context && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
 export function csv(columns, rows) {
