@@ -71,7 +71,7 @@ def main() -> None:
             )
             view.set_default_timeout(SLOW)
             view.goto(address)
-            view.wait_for_function("document.querySelector('#model-line').textContent !== ''")
+            view.wait_for_selector("#model-line:not(:empty)")
             prepare(view)
             save(view, HERE / f"{name}.png")
         browser.close()

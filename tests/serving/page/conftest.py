@@ -161,7 +161,7 @@ def visit(browser):
         visits[-1].watch()
         view.goto(service.address)
         if ready:
-            view.wait_for_function("document.querySelector('#model-line').textContent !== ''")
+            view.wait_for_selector("#model-line:not(:empty)")
         open_page.last = visits[-1]
         return view
 

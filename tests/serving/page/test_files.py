@@ -80,7 +80,7 @@ def test_progress_is_seen_and_can_be_cancelled(visit, films, written):
     many = [{"id": i, "plot": f"{PLOTS[3]} {i} times. " * 20} for i in range(2_000)]
     view = visit(films)
     view.set_input_files("#file", written(many))
-    view.wait_for_function("document.querySelector('#run-progress').value > 0")
+    view.wait_for_selector('#run-progress[value]:not([value="0"])')
     assert view.locator("#run-progress").get_attribute("max") == "2000"
     assert " of 2,000 films" in view.text_content("#run-count")
     assert view.evaluate("document.activeElement.id") == "cancel"
@@ -145,6 +145,6 @@ def test_what_is_wrong_with_a_file_is_one_sentence_beside_it(visit, hostile, wri
     with (tmp_path / "large.csv").open("wb") as large:
         large.truncate(65_000_000)
     view.set_input_files("#file", tmp_path / "large.csv")
-    view.wait_for_function("document.querySelector('#file-error').textContent.includes('large')")
+    view.locator("#file-error", has_text="large").wait_for()
     assert view.text_content("#file-error") == "large.csv has 65 MB; at most 64 MB are read here."
     assert sent == []

@@ -117,7 +117,7 @@ def test_the_whole_way_by_keyboard(visit, films):
     assert view.evaluate("document.activeElement.querySelector('.name').textContent") == first
     assert lit(view) + lit(view, "against") != []
     view.keyboard.press("Enter")
-    view.wait_for_function("document.querySelector('#said').textContent.includes('speak for it')")
+    view.locator("#said", has_text="speak for it").wait_for(state="attached")
     assert view.locator("#said").text_content().startswith(f"{first}: ")
     assert view.get_by_role("button", pressed=True).count() == 1
     view.keyboard.press("Escape")
