@@ -51,6 +51,24 @@ def test_axe_finds_nothing_serious(states, axe, size, colours):
             assert wider <= 0, name
 
 
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_what_belongs_together_is_seen_together(visit, hostile, find, size):
+    view = visit(hostile, size)
+
+    def box(selector):
+        found = view.locator(selector).bounding_box()
+        return found["x"], found["y"], found["width"], found["height"]
+
+    def beside(one, other):
+        return box(other)[0] >= box(one)[0] + box(one)[2] and box(other)[1] <= box(one)[1] + 10
+
+    assert beside("#ask", ".note") == (size == "desk")
+    find(view, PLOT)
+    # On a phone the genres stand above the plot, and the plot's first lines below them.
+    assert beside("#bar", "#answer") == (size == "desk")
+    assert box("#text")[1] < view.viewport_size["height"]
+
+
 def test_everything_moves_less_where_that_is_asked_for(visit, hostile):
     view = visit(hostile)
     assert view.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"

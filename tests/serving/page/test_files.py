@@ -87,7 +87,7 @@ def test_progress_is_seen_and_can_be_cancelled(visit, films, written):
     view.keyboard.press("Enter")
     ended(view, "stopped")
 
-    assert view.text_content("#said").startswith("Cancelled. ")
+    view.locator("#said", has_text="Cancelled. ").wait_for(state="attached")
     said = view.text_content("#run-count")
     rows = int(said.split()[1].replace(",", ""))
     assert said == f"Cancelled. {rows:,} films have genres until here."

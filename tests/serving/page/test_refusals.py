@@ -33,7 +33,8 @@ def crowd():
             f"POST /v1/tag HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        for _ in range(8):
+        # More than find room: those who look whether there is any take some too.
+        for _ in range(16):
             sockets.append(socket.create_connection((where.hostname, where.port)))
             sockets[-1].sendall(head.encode() + body)
         end = time.monotonic() + 60
