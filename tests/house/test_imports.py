@@ -58,6 +58,7 @@ OWNERS = {
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
     "polars": ("corpus/",),
+    "pyarrow": ("corpus/readers/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),
     "fastapi": ("serving/",),

@@ -38,7 +38,7 @@ def info(
 
 def machine_facts() -> dict[str, Any]:
     """Versions, the processor, and what would run an ONNX encoder."""
-    from plotgenre.embedding.encoders.graph import runtime_here
+    from plotgenre.embedding.encoders.graph import runtime_here, threads_here
 
     runtime = runtime_here()
     return {
@@ -46,7 +46,7 @@ def machine_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor features": processor_features(Path("/proc/cpuinfo")),
-        "threads": _threads(),
+        "threads": threads_here() or os.cpu_count() or 1,
         "onnx encoders run by": f"{runtime.name} {runtime.version}, {runtime.precision}",
         "torch": _version_of("torch"),
     }
@@ -115,11 +115,6 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None)
         "precision": precision,
         "fingerprint": card.get("fingerprint"),
     }
-
-
-def _threads() -> int:
-    own = os.environ.get("OMP_NUM_THREADS", "")
-    return int(own) if own.isdecimal() else os.cpu_count() or 1
 
 
 def _version_of(library: str) -> str:

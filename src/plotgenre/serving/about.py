@@ -9,6 +9,7 @@ from typing import Any
 from plotgenre import hub
 from plotgenre.artefact import CARD_FILE, EVALUATION_FILE, read_artefact
 from plotgenre.model.fitted import Model
+from plotgenre.serving.reading import Reader
 from plotgenre.serving.settings import ServiceSettings
 
 _HEADLINE = (
@@ -39,7 +40,7 @@ def genre_facts(model: Model, evaluation: dict[str, Any]) -> list[dict[str, Any]
 
 
 def model_facts(
-    name: str, folder: Path, evaluation: dict[str, Any], settings: ServiceSettings
+    reader: Reader, folder: Path, evaluation: dict[str, Any], settings: ServiceSettings
 ) -> dict[str, Any]:
     """Name, version, card, headline scores, the recipe in short, and the service's limits."""
     artefact = read_artefact(folder)
@@ -49,10 +50,10 @@ def model_facts(
         headline["films"] = evaluation["films"]
     card = folder / CARD_FILE
     return {
-        "name": name,
+        "name": reader.name,
         "version": artefact.version,
         "fast": settings.fast,
-        "recipe": _short(artefact.recipe, artefact.encoder),
+        "recipe": _short(reader.model),
         "headline": headline,
         "card": card.read_text(encoding="utf-8") if card.is_file() else "",
         "limits": {
@@ -88,14 +89,19 @@ def _tested(scores: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"films": scores.get("support", 0)} | {key: scores.get(key) for key in _SCORES}
 
 
-def _short(recipe: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
-    branches = recipe.get("branches", {})
-    return {
-        "branches": [name for name in ("semantic", "lexical") if branches.get(name)],
-        "encoder": encoder.get("name"),
-        "weights": encoder.get("weights", "float32") if encoder else None,
-        "slicing": recipe.get("slicing", {}).get("way"),
-        "head": recipe.get("head", {}).get("kind"),
-        "calibration": recipe.get("calibration", {}).get("method"),
-        "thresholds": recipe.get("thresholds", {}).get("scope"),
+def _short(model: Model) -> dict[str, Any]:
+    recipe = model.recipe
+    facts: dict[str, Any] = {
+        "branches": list(model.branches),
+        "calibration": recipe.calibration.method,
+        "thresholds": recipe.thresholds.scope,
     }
+    if recipe.branches.semantic:
+        card = model.semantic().embedder.encoder.card
+        facts |= {
+            "encoder": card.name,
+            "weights": card.weights,
+            "slicing": recipe.slicing.way,
+            "head": recipe.head.kind,
+        }
+    return facts

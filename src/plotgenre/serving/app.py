@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from plotgenre.serving import routes
+from plotgenre.serving import files, routes
 from plotgenre.serving.metrics import Metrics
 from plotgenre.serving.pages import page_router
+from plotgenre.serving.reading import Reader, load_reader
 from plotgenre.serving.refusals import CLIENT_GONE, LastResort, install_refusals
 from plotgenre.serving.security import SecurityHeaders, allow_origins
 from plotgenre.serving.service import Service
@@ -19,9 +20,11 @@ from plotgenre.serving.settings import ServiceSettings
 from plotgenre.version import __version__
 
 
-def build_app(settings: ServiceSettings) -> FastAPI:
+def build_app(
+    settings: ServiceSettings, load: Callable[[ServiceSettings], Reader] = load_reader
+) -> FastAPI:
     """The application of the settings; ``app.state.service`` is its `Service`."""
-    service = Service(settings)
+    service = Service(settings, load)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -39,7 +42,7 @@ def build_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.service = service
     install_refusals(app)
-    for router in (routes.asked, routes.health, page_router()):
+    for router in (routes.asked, files.router, routes.health, page_router()):
         app.include_router(router)
     # The last one added is the outermost.
     allow_origins(app, settings.origins)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TypeVar
 
 from fastapi import Request
+from starlette.types import Receive
 
 from plotgenre.serving.refusals import ClientGoneError, RefusedError, overdue
 from plotgenre.serving.settings import ServiceSettings
@@ -79,6 +80,10 @@ def plot_error(plot: str, settings: ServiceSettings) -> str | None:
         return "is empty; expected a text"
     if len(plot) > settings.max_characters:
         return f"has {len(plot):,} characters; expected at most {settings.max_characters:,}"
+    try:
+        plot.encode()
+    except UnicodeEncodeError:
+        return "has a lone surrogate; expected Unicode text"
     return None
 
 
@@ -95,7 +100,7 @@ async def while_connected(request: Request, work: Awaitable[Answer], seconds: fl
         When the connection is closed.
     """
     working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(request))
+    watching = asyncio.ensure_future(gone(request.receive))
     both = {working, watching}
     try:
         await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -108,6 +113,7 @@ async def while_connected(request: Request, work: Awaitable[Answer], seconds: fl
         await asyncio.gather(*both, return_exceptions=True)
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def gone(receive: Receive) -> None:
+    """Return once the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
         pass

@@ -44,8 +44,8 @@ def check_key(expected: str, headers: Mapping[str, str]) -> None:
     if not expected:
         return
     scheme, _, key = headers.get("authorization", "").partition(" ")
-    # As bytes: compare_digest refuses text beyond ASCII.
-    right = hmac.compare_digest(key.strip().encode(), expected.encode())
+    # As the bytes that were sent: headers are read as Latin-1, and compare_digest wants ASCII.
+    right = hmac.compare_digest(key.strip().encode("latin-1"), expected.encode())
     if not right or scheme.lower() != "bearer":
         raise RefusedError(
             401,

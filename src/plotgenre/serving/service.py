@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,10 +29,14 @@ class Service:
     ----------
     settings
         Everything that can be set.
+    load
+        Loads their model.
     """
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: ServiceSettings, load: Callable[[ServiceSettings], Reader] = load_reader
+    ) -> None:
+        self.settings, self._load_reader = settings, load
         self.metrics = Metrics()
         self.draining = False
         self.failure: PlotgenreError | None = None
@@ -112,10 +116,10 @@ class Service:
         ]
 
     def _load(self) -> Reader:
-        reader = load_reader(self.settings)
+        reader = self._load_reader(self.settings)
         folder, evaluation = evaluation_of(self.settings)
         self.genre_facts = genre_facts(reader.model, evaluation)
-        self.model_facts = model_facts(reader.name, folder, evaluation, self.settings)
+        self.model_facts = model_facts(reader, folder, evaluation, self.settings)
         return reader
 
     async def _work(self) -> None:

@@ -32,6 +32,8 @@ class ServiceSettings:
         Of one request, and of one plot.
     max_body, max_file
         Bytes of a request's body, and of a file of plots.
+    max_rows
+        Of a file.
     max_explained
         Plots of a request with ``explain``: each is read up to 40 times more.
     queue_tokens
@@ -64,6 +66,7 @@ class ServiceSettings:
     max_characters: Count = 100_000
     max_body: Count = 8_000_000
     max_file: Count = 64_000_000
+    max_rows: Count = 200_000
     max_explained: Count = 4
     queue_tokens: Annotated[int, Field(ge=_SHARES)] = 32_768
     batch_tokens: Count = 8_192

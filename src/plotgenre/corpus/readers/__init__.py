@@ -118,7 +118,9 @@ def _read_table(
 def _read_text(source: Source, kind: FileFormat) -> pl.DataFrame:
     data = source.text()
     if kind != "tsv":
-        return read_delimited(data, source.name, Dialect(guess_delimiter(data)))
+        return read_delimited(
+            data, source.name, Dialect(guess_delimiter(data.decode().splitlines(True)))
+        )
     try:
         return read_delimited(data, source.name, Dialect("\t"))
     except CorpusError:

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import polars as pl
 
 from plotgenre.corpus.readers.places import ROW
 from plotgenre.errors import CorpusError
+
+
+def objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any], str | None]]:
+    """Each line that is not blank: its number from 1, its object, and what is wrong with it."""
+    for number, line in enumerate(lines, start=1):
+        if line.isspace():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, {}, f"not JSON ({error}); expected one object a line"
+            continue
+        if isinstance(value, dict):
+            yield number, value, None
+        else:
+            kind = type(value).__name__
+            yield number, {}, f"a JSON {kind}; expected one object a line, which is one film"
 
 
 def read_jsonl(data: bytes, source: str) -> pl.DataFrame:

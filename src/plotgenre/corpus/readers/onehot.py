@@ -52,7 +52,9 @@ def read_onehot(source: Source, genres_file: Location | None) -> OneHot:
         number of names.
     """
     data = source.text()
-    table = read_delimited(data, source.name, Dialect(guess_delimiter(data), header=False))
+    table = read_delimited(
+        data, source.name, Dialect(guess_delimiter(data.decode().splitlines(True)), header=False)
+    )
     if table.width < 3:
         raise CorpusError(
             f"{source.name} has one column; expected a plot and then one 0/1 column per genre"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from glob import glob, has_magic
+from io import BufferedReader
+from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from tempfile import TemporaryFile
+from typing import IO, Literal, get_args
 
 from plotgenre.corpus.readers.delimited import looks_onehot
 from plotgenre.errors import CorpusError, InputError
@@ -19,6 +25,7 @@ FileFormat = Literal["onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Format = Literal["auto", "onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Location = str | Path
 
+_BLOCK = 1 << 20
 CMU_PLOTS, CMU_METADATA = "plot_summaries.txt", "movie.metadata.tsv"
 _FORMAT_OF_SUFFIX: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -81,6 +88,89 @@ class Source:
         data = data.removeprefix(b"\xef\xbb\xbf")
         # Line ends of the old Macintosh, which no table library takes for line ends.
         return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+    def lines(self) -> Iterator[str]:
+        r"""The lines of a text file, UTF-8 without its mark, each with its end, which is ``\n``.
+
+        Raises
+        ------
+        CorpusError
+            If it cannot be read, holds nothing, or is not UTF-8; says the line and the offset of
+            the first wrong byte.
+        """
+        offset, filled = 0, False
+        with self._opened() as file:
+            for number, line in enumerate(_lines(file), start=1):
+                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise CorpusError(
+                        f"{self.name} is UTF-16 text; expected UTF-8, so save it as that"
+                    )
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise CorpusError(
+                        f"{self.name}, line {number}: byte 0x{line[error.start]:02x} at offset "
+                        f"{offset + error.start} is not UTF-8; expected UTF-8 text (is it "
+                        "ISO-8859-1 or Windows-1252?)"
+                    ) from error
+                offset += len(line)
+                filled = filled or not text.isspace()
+                yield text.removeprefix("\ufeff") if number == 1 else text
+        if not filled:
+            raise CorpusError(f"{self.name} is empty; expected at least one film")
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The file for libraries that read it from anywhere, gunzipped.
+
+        Raises
+        ------
+        CorpusError
+            If it cannot be read.
+        """
+        with self._opened() as file:
+            if not isinstance(file, gzip.GzipFile) and file.seekable():
+                yield file
+                return
+            with TemporaryFile() as copy:
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                yield copy
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The bytes, gunzipped where the file is gzip, which its first two bytes say."""
+        try:
+            with ExitStack() as stack:
+                if self.path is None:
+                    # Unbuffered below, so that a line is there as soon as it is written; and left
+                    # open, for it is not ours.
+                    file = BufferedReader(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+                    stack.callback(file.detach)
+                else:
+                    file = stack.enter_context(self.path.open("rb"))
+                if file.peek(2)[:2] == b"\x1f\x8b":
+                    yield gzip.GzipFile(fileobj=file)
+                else:
+                    yield file
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CorpusError(f"{self.name} cannot be read: {reason}") from error
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    first = file.readline(_BLOCK)
+    if b"\r" not in first or first.endswith(b"\n"):
+        whole_line = first if first.endswith(b"\n") else first + file.readline()
+        yield from chain([whole_line] if whole_line else [], file)
+        return
+    # Line ends of the old Macintosh.
+    rest = b""
+    for block in chain([first], iter(partial(file.read, _BLOCK), b"")):
+        *whole, rest = (rest + block).split(b"\r")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
 
 
 def find_sources(
@@ -176,4 +266,7 @@ def _detect(source: Source) -> FileFormat:
             f"{source.name}: its ending says nothing of its format; "
             "expected .csv, .tsv, .jsonl or .parquet, or the format by name"
         )
-    return "onehot" if kind == "csv" and looks_onehot(source.text()) else kind
+    if kind != "csv":
+        return kind
+    with closing(source.lines()) as lines:
+        return "onehot" if looks_onehot(lines) else "csv"

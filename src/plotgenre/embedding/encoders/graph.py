@@ -6,6 +6,7 @@ Dynamic int8 is not offered: it makes a text's vector depend on its batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -94,6 +95,15 @@ def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
         ) from broken
 
 
+def threads_here() -> int | None:
+    """Threads that a graph is run with, as ``OMP_NUM_THREADS`` says; ``None``: one a core.
+
+    Neither runtime reads the variable, which processes that share a machine divide it by.
+    """
+    own = os.environ.get("OMP_NUM_THREADS", "")
+    return int(own) if own.isdecimal() and int(own) else None
+
+
 def _has_bfloat16() -> bool:
     import openvino
 
@@ -110,6 +120,8 @@ def _openvino(path: Path, precision: str) -> Graph:
         "PERFORMANCE_HINT": "LATENCY",
         # Else int8 weights make it round activations as well.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+        # 0 is as many as there are cores, with onnxruntime as well.
+        "INFERENCE_NUM_THREADS": threads_here() or 0,
     }
     compiled = core.compile_model(str(path), "CPU", settings)
 
@@ -124,6 +136,7 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads_here() or 0
     # Else int8 weights make it round activations as well, by a kernel that varies with the machine.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:

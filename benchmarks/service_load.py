@@ -1,0 +1,168 @@
+"""Load on a service: a light client on keep-alive connections, arrivals as they come or at once.
+
+Latencies count from when a request was due, not from when the client got round to sending it, so a
+stalled service cannot hide its stall (coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+Check = Callable[[int, bytes], bool]
+
+
+@dataclass
+class Load:
+    """What came of a load.
+
+    Parameters
+    ----------
+    seconds
+        How long it was.
+    statuses
+        Answers by status; 0 is a connection that broke.
+    latencies
+        Seconds of each accepted request, from when it was due.
+    wrong
+        Accepted requests whose answer was not the reference's.
+    """
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    wrong: int = 0
+
+    @property
+    def per_second(self) -> float:
+        """Accepted requests a second."""
+        return len(self.latencies) / self.seconds if self.seconds else 0.0
+
+    def percentile(self, percent: float) -> float | None:
+        """Milliseconds below which that share of the accepted requests was answered."""
+        ranked = sorted(self.latencies)
+        if not ranked:
+            return None
+        return round(1000 * ranked[min(int(len(ranked) * percent / 100), len(ranked) - 1)], 1)
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures of a report."""
+        return {
+            "seconds": round(self.seconds, 1),
+            "answers": {str(status): count for status, count in sorted(self.statuses.items())},
+            "accepted per second": round(self.per_second, 2),
+            "p50 ms": self.percentile(50),
+            "p95 ms": self.percentile(95),
+            "p99 ms": self.percentile(99),
+            "wrong": self.wrong,
+        }
+
+
+class Client:
+    """Requests on as many connections as are needed at once."""
+
+    def __init__(self, host: str, port: int, path: str = "/v1/tag") -> None:
+        self._host, self._port, self._path = host, port, path
+        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def ask(self, plot: str) -> tuple[int, bytes]:
+        """Status and body; status 0 if the connection broke."""
+        body = json.dumps({"plot": plot}).encode()
+        head = (
+            f"POST {self._path} HTTP/1.1\r\nHost: {self._host}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        for attempt in range(2):
+            kept = bool(self._free)
+            try:
+                reader, writer = (
+                    self._free.pop()
+                    if kept
+                    else await asyncio.open_connection(self._host, self._port)
+                )
+                writer.write(head.encode() + body)
+                status, headers = await self._head(reader)
+                answer = await reader.readexactly(int(headers.get("content-length", "0")))
+            except (OSError, EOFError, ValueError):
+                # A connection that was kept may have been closed meanwhile; a new one may not.
+                if kept and attempt == 0:
+                    continue
+                return 0, b""
+            if headers.get("connection", "").lower() == "close":
+                writer.close()
+            else:
+                self._free.append((reader, writer))
+            return status, answer
+        return 0, b""
+
+    async def _head(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = (line.partition(":") for line in lines[1:] if line)
+        return int(lines[0].split()[1]), {name.lower(): value.strip() for name, _, value in pairs}
+
+    def close(self) -> None:
+        """Close what is free."""
+        for _, writer in self._free:
+            writer.close()
+        self._free.clear()
+
+
+async def open_load(
+    client: Client, plots: Sequence[str], per_second: float, seconds: float, check: Check
+) -> Load:
+    """Requests that come by chance, so many a second, whether or not the others are answered."""
+    load, asking = Load(), set()
+    begun = due = monotonic()
+    for i, wait in enumerate(_waits(per_second)):
+        due += wait
+        if due > begun + seconds:
+            break
+        await asyncio.sleep(max(due - monotonic(), 0))
+        task = asyncio.create_task(_one(client, plots, i, due, load, check))
+        asking.add(task)
+        task.add_done_callback(asking.discard)
+    if asking:
+        await asyncio.wait(asking)
+    load.seconds = monotonic() - begun
+    return load
+
+
+async def closed_load(
+    client: Client, plots: Sequence[str], clients: int, seconds: float, check: Check
+) -> Load:
+    """So many clients that ask again as soon as they are answered, or shortly after a refusal."""
+    load, begun = Load(), monotonic()
+    numbers = iter(range(10**9))
+
+    async def ask() -> None:
+        while monotonic() < begun + seconds:
+            before = load.statuses[200]
+            await _one(client, plots, next(numbers), monotonic(), load, check)
+            if load.statuses[200] == before:
+                await asyncio.sleep(0.02)
+
+    await asyncio.gather(*(ask() for _ in range(clients)))
+    load.seconds = monotonic() - begun
+    return load
+
+
+async def _one(
+    client: Client, plots: Sequence[str], i: int, due: float, load: Load, check: Check
+) -> None:
+    row = i % len(plots)
+    status, body = await client.ask(plots[row])
+    load.statuses[status] += 1
+    if status == 200:
+        load.latencies.append(monotonic() - due)
+        load.wrong += not check(row, body)
+
+
+def _waits(per_second: float) -> Iterator[float]:
+    chance = random.Random(0)
+    while True:
+        yield chance.expovariate(per_second)

@@ -1,0 +1,62 @@
+"""Parquet, a batch of rows at a time, with pyarrow, which is an optional part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from plotgenre.errors import CorpusError, MissingExtraError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+    from plotgenre.corpus.readers.sources import Source
+
+_ROWS = 256
+_BUFFER = 1 << 20
+
+
+def column_names(source: Source) -> list[str]:
+    """The names of a Parquet file's columns; errors are those of `column_batches`."""
+    with _opened(source) as file:
+        return list(file.schema_arrow.names)
+
+
+def column_batches(
+    source: Source, names: Sequence[str] | None = None
+) -> Iterator[dict[str, list[Any]]]:
+    """The values of some hundred rows at a time, one list a column.
+
+    Parameters
+    ----------
+    names
+        The columns to read; ``None`` reads all.
+
+    Raises
+    ------
+    CorpusError
+        If it is no Parquet file, or a damaged one.
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    with _opened(source) as file:
+        for batch in file.iter_batches(_ROWS, columns=names):
+            yield batch.to_pydict()
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[ParquetFile]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as missing:
+        raise MissingExtraError("Reading Parquet", "parquet") from missing
+    with source.seekable() as file:
+        try:
+            # A buffer reads a column's pages one after the other, rather than the column whole.
+            yield ParquetFile(file, buffer_size=_BUFFER)
+        # A damaged file may also give text that is not UTF-8, and dates that do not exist.
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
+            reason = str(error).splitlines()[0]
+            raise CorpusError(f"{source.name} cannot be read as Parquet: {reason}") from error
