@@ -35,11 +35,10 @@ from time import monotonic, sleep
 import numpy as np
 
 from plotgenre import GenreClassifier, read_corpus
-from service_load import Check, Client, Load, closed_load, open_load
+from service_load import Check, Client, Load, checker, closed_load, open_load
 
 RESULTS = Path(__file__).parent / "results" / "service.json"
 NAIVE = Path(__file__).parent / "contenders" / "naive_service.py"
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -169,24 +168,6 @@ def in_process(model: GenreClassifier, plots: Sequence[str]) -> float:
         model.predict_proba(list(plots))
         times.append(monotonic() - begun)
     return len(plots) / min(times)
-
-
-def checker(model: GenreClassifier, plots: Sequence[str]) -> Check:
-    """Whether an answer to a plot is the model's; at a threshold either is right."""
-    P = model.predict_proba(list(plots))
-    names, thresholds = [str(genre) for genre in model.classes_], model.thresholds_
-    clear = np.abs(P - thresholds) > TOLERANCE
-
-    def check(row: int, body: bytes) -> bool:
-        (film,) = json.loads(body)["films"]
-        found = {one["name"]: one["probability"] for one in film["genres"]}
-        expected = dict(zip(names, map(float, P[row]), strict=True))
-        named = {n for n, p, t, c in zip(names, P[row], thresholds, clear[row], strict=True)
-                 if c and p >= t}  # fmt: skip
-        close = all(abs(p - expected[name]) <= TOLERANCE for name, p in found.items())
-        return close and named <= set(found)
-
-    return check
 
 
 @contextmanager

@@ -14,7 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
+import numpy as np
+
+from plotgenre import GenreClassifier
+
 Check = Callable[[int, bytes], bool]
+TOLERANCE = 1e-5
 
 
 @dataclass
@@ -110,6 +115,24 @@ class Client:
         for _, writer in self._free:
             writer.close()
         self._free.clear()
+
+
+def checker(model: GenreClassifier, plots: Sequence[str]) -> Check:
+    """Whether an answer to a plot is the model's; at a threshold either is right."""
+    P = model.predict_proba(list(plots))
+    names, thresholds = [str(genre) for genre in model.classes_], model.thresholds_
+    clear = np.abs(P - thresholds) > TOLERANCE
+
+    def check(row: int, body: bytes) -> bool:
+        (film,) = json.loads(body)["films"]
+        found = {one["name"]: one["probability"] for one in film["genres"]}
+        expected = dict(zip(names, map(float, P[row]), strict=True))
+        named = {n for n, p, t, c in zip(names, P[row], thresholds, clear[row], strict=True)
+                 if c and p >= t}  # fmt: skip
+        close = all(abs(p - expected[name]) <= TOLERANCE for name, p in found.items())
+        return close and named <= set(found)
+
+    return check
 
 
 async def open_load(

@@ -40,6 +40,7 @@ def shown(site: Path, page: str) -> str:
         ("reading-a-report", "What is not above it was not learned"),
         ("page", "choose an example"),
         ("deploying", "one ONNX file"),
+        ("serving", "Plots of all requests wait in one queue"),
         ("architecture", "Rooms, from the ground up"),
         ("benchmarks", "What the figures are"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from time import sleep
 
 import pytest
 
@@ -94,6 +95,22 @@ def test_a_body_that_does_not_say_how_long_it_is(service):
     pieces = (b"x" * 1_000_000 for _ in range(20))
     answer = service.client.post("/v1/tag", content=pieces, headers=JSON)
     assert answer.status_code == 413
+
+
+def test_a_body_that_drips(serve):
+    with serve(deadline=0.3) as service:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+            head = "POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+            for _ in range(20):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    break
+                sleep(0.05)
+            # Answered, and closed by the service.
+            assert connection.recv(65536).startswith(b"HTTP/1.1 504")
+        assert service.tag(plot="a ghost").status_code == 200
 
 
 @pytest.mark.parametrize(

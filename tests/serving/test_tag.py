@@ -125,7 +125,7 @@ def test_a_failure_is_one_sentence_without_the_plot(serve, fast_reader, plot, ca
             raise ValueError(f"cannot read {plot}")
 
     def load(settings):
-        return Broken(fast_reader.name, fast_reader.model, fast_reader.longest)
+        return Broken(fast_reader.name, fast_reader.model, 100, 4)
 
     with serve(load) as service:
         answer = service.tag(plot=plot)

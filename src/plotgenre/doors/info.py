@@ -38,7 +38,7 @@ def info(
 
 def machine_facts() -> dict[str, Any]:
     """Versions, the processor, and what would run an ONNX encoder."""
-    from plotgenre.embedding.encoders.graph import runtime_here, threads_here
+    from plotgenre.embedding.encoders.graph import runtime_here, threads_wanted
 
     runtime = runtime_here()
     return {
@@ -46,7 +46,7 @@ def machine_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor features": processor_features(Path("/proc/cpuinfo")),
-        "threads": threads_here() or os.cpu_count() or 1,
+        "threads": threads_wanted() or os.cpu_count() or 1,
         "onnx encoders run by": f"{runtime.name} {runtime.version}, {runtime.precision}",
         "torch": _version_of("torch"),
     }

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
@@ -17,9 +17,8 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from plotgenre.branches.branch import Logits
-from plotgenre.corpus.readers.rows import Row, iter_rows
-from plotgenre.corpus.readers.sources import FileFormat, Source
-from plotgenre.errors import PlotgenreError
+from plotgenre.corpus.readers.rows import Row
+from plotgenre.corpus.readers.sources import FileFormat
 from plotgenre.serving import schemas
 from plotgenre.serving.batching import Job
 from plotgenre.serving.limits import body_pieces, gone, plot_error
@@ -28,6 +27,7 @@ from plotgenre.serving.refusals import RefusedError, log_place
 from plotgenre.serving.routes import REFUSALS, service_of, with_key
 from plotgenre.serving.security import media_type
 from plotgenre.serving.service import Service
+from plotgenre.serving.uploads import Upload
 
 KINDS: dict[str, FileFormat] = {
     "text/csv": "csv",
@@ -41,7 +41,6 @@ _NO_WISHES = Wishes()
 # Rows parsed at once, and rows that may stand between the queue and a slow client.
 _GROUP, _AHEAD = 16, 64
 _PIECE = 64_000
-_GZIP = b"\x1f\x8b"
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(with_key)])
 
@@ -89,62 +88,6 @@ async def tag_file(
         raise
     head = {"columns": columns, "films": films}
     return TaggedRows(service, job, upload, room, head)
-
-
-class Upload:
-    """An uploaded file.
-
-    Parameters
-    ----------
-    path
-        Where it lies.
-    kind
-        How it is read.
-    plot_column
-        Which column holds the plots.
-    most
-        Rows that it may have: a small Parquet file may have billions.
-    """
-
-    def __init__(self, path: Path, kind: FileFormat, plot_column: str, most: int) -> None:
-        self.path, self.plot_column = path, plot_column
-        self._kind, self._most = kind, most
-
-    def rows(self) -> Iterator[Row]:
-        """Its rows."""
-        return iter_rows(Source(self.path, "the file"), self._kind)
-
-    def looked_over(self) -> tuple[list[str], int]:
-        """Its columns and number of rows, once all of it could be parsed.
-
-        Raises
-        ------
-        RefusedError
-            422 if it cannot be, has no row, or not the plot's column; 413 with too many rows, 415
-            if it is packed.
-        """
-        with self.path.open("rb") as file:
-            # A small one may be gigabytes once unpacked.
-            if file.read(2) == _GZIP:
-                raise RefusedError(415, "the file is packed with gzip; expected it unpacked")
-        columns: dict[str, None] = {}
-        count = 0
-        try:
-            for count, row in enumerate(self.rows(), start=1):
-                if count > self._most:
-                    raise RefusedError(413, f"the file has more than {self._most:,} rows")
-                columns.update(dict.fromkeys(row.values))
-        except PlotgenreError as broken:
-            raise RefusedError(422, " ".join(str(broken).split())) from None
-        if not count:
-            raise RefusedError(422, "the file has no row; expected a plot or more")
-        if self.plot_column not in columns:
-            raise RefusedError(
-                422,
-                "the file has no column of the name given by plot_column; its columns are "
-                f"{', '.join(list(columns)[:20])}",
-            )
-        return list(columns), count
 
 
 class TaggedRows(Response):
@@ -200,7 +143,7 @@ class TaggedRows(Response):
                 await bounded(_piece(piece))
         await bounded({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def _pieces(self) -> AsyncGenerator[bytes]:
         """Lines, as many at once as are there."""
         ready: asyncio.Queue[_Asked | None] = asyncio.Queue(_AHEAD)
         asking = asyncio.ensure_future(self._ask(ready))

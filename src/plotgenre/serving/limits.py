@@ -39,7 +39,7 @@ async def body_pieces(request: Request, most: int, stall: float) -> AsyncIterato
             async with asyncio.timeout(stall):
                 message = await request.receive()
         except TimeoutError:
-            raise overdue(stall) from None
+            raise overdue(stall, closes=True) from None
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         piece = message.get("body", b"")
@@ -50,9 +50,13 @@ async def body_pieces(request: Request, most: int, stall: float) -> AsyncIterato
         yield piece
 
 
-async def read_body(request: Request, most: int, stall: float) -> bytes:
-    """The whole body; errors are those of `body_pieces`."""
-    return b"".join([piece async for piece in body_pieces(request, most, stall)])
+async def read_body(request: Request, most: int, seconds: float) -> bytes:
+    """The whole body, within so many seconds; errors are those of `body_pieces`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return b"".join([piece async for piece in body_pieces(request, most, seconds)])
+    except TimeoutError:
+        raise overdue(seconds, closes=True) from None
 
 
 def check_plots(plots: Sequence[str], explain: bool, settings: ServiceSettings) -> None:

@@ -51,9 +51,10 @@ def busy(seconds: int) -> RefusedError:
     )
 
 
-def overdue(seconds: float) -> RefusedError:
-    """The deadline has passed."""
-    return RefusedError(504, f"the request was not answered within {seconds:g} s")
+def overdue(seconds: float, closes: bool = False) -> RefusedError:
+    """The deadline has passed; where the body has not come whole, the connection ends too."""
+    headers = {"Connection": "close"} if closes else None
+    return RefusedError(504, f"the request was not answered within {seconds:g} s", headers)
 
 
 def install_refusals(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from plotgenre.serving.refusals import RefusedError
 
@@ -12,7 +12,7 @@ _PLOT = (
     "A retired detective returns to the harbour town where his partner vanished, and finds that "
     "the police would rather he had stayed away."
 )
-_TAG = {"name": "Crime Fiction", "probability": 0.68, "threshold": 0.28}
+_TAG: dict[str, JsonValue] = {"name": "Crime Fiction", "probability": 0.68, "threshold": 0.28}
 
 
 class TagRequest(BaseModel):

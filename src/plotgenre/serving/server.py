@@ -41,7 +41,8 @@ class Server(uvicorn.Server):
         """SIGTERM: not ready, and after the notice the end; SIGINT or a second one: the end now."""
         again, self._service.draining = self._service.draining, True
         self._end = monotonic() if again or sig == signal.SIGINT else monotonic() + self._notice
-        if self.should_exit:
+        # Several processes get SIGINT from the terminal, then SIGTERM from the one above them.
+        if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
 
     async def on_tick(self, counter: int) -> bool:

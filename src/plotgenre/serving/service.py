@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +19,8 @@ from plotgenre.serving.reading import Reader, Wishes, load_reader
 from plotgenre.serving.refusals import RefusedError, log_place
 from plotgenre.serving.settings import ServiceSettings
 
-logger = logging.getLogger("plotgenre.serving")
+# What takes less time than handing it to another thread.
+_FEW = 8
 
 
 class Service:
@@ -42,6 +43,7 @@ class Service:
         self.failure: PlotgenreError | None = None
         self.genre_facts: list[dict[str, Any]] = []
         self.model_facts: dict[str, Any] = {}
+        self._tried = asyncio.Event()
         self._reader: Reader | None = None
         self._batcher: Batcher | None = None
 
@@ -74,16 +76,22 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Load the model while the service listens already, then read until the end."""
+        """Load the model, then read until the end.
+
+        One process listens meanwhile, and says that it is not ready; of several, each listens only
+        when it has loaded, for until then the others answer.
+        """
         work = asyncio.create_task(self._work())
+        if self.settings.workers > 1:
+            await self._tried.wait()
         try:
             yield
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
-    async def answers(self, plots: Sequence[str], wishes: Wishes) -> list[dict[str, Any]]:
-        """What is said of each plot.
+    async def answers(self, plots: Sequence[str], wishes: Wishes) -> bytes:
+        """What is said of each plot, as the JSON of an answer.
 
         Raises
         ------
@@ -91,29 +99,34 @@ class Service:
             429 without room in the queue, 503 while the model is loaded.
         """
         reader, batcher = self.reader, self.batcher
-        # Cutting a request into texts is quick, but for the largest.
-        texts = await asyncio.to_thread(lambda: [reader.texts(plot, wishes) for plot in plots])
+        texts = (
+            await asyncio.to_thread(lambda: [reader.texts(plot, wishes) for plot in plots])
+            if wishes.explain
+            else [[plot] for plot in plots]
+        )
         tokens = [[reader.tokens(text) for text in of_one] for of_one in texts]
         with batcher.admit(sum(map(sum, tokens))) as job:
             coming = [
                 [await job.put(text, count) for text, count in zip(*of_one, strict=True)]
                 for of_one in zip(texts, tokens, strict=True)
             ]
-            logits = [np.stack(await asyncio.gather(*of_one)) for of_one in coming]
+            logits = [np.stack([await one for one in of_one]) for of_one in coming]
         self.metrics.plots(len(plots))
+        if wishes == Wishes() and len(plots) <= _FEW:
+            return self._said(plots, logits, wishes)
         return await asyncio.to_thread(self._said, plots, logits, wishes)
 
     async def begin(self, job: Job, plot: str) -> asyncio.Future[Logits]:
         """Queue a plot of a file."""
         return await job.put(plot, self.reader.tokens(plot))
 
-    def _said(
-        self, plots: Sequence[str], logits: Sequence[Logits], wishes: Wishes
-    ) -> list[dict[str, Any]]:
-        return [
+    def _said(self, plots: Sequence[str], logits: Sequence[Logits], wishes: Wishes) -> bytes:
+        films = [
             self.reader.answer(plot, of_it, wishes)
             for plot, of_it in zip(plots, logits, strict=True)
         ]
+        answer = {"model": self.reader.name, "films": films}
+        return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
 
     def _load(self) -> Reader:
         reader = self._load_reader(self.settings)
@@ -124,14 +137,23 @@ class Service:
 
     async def _work(self) -> None:
         try:
+            batcher = await self._start()
+        finally:
+            self._tried.set()
+        if batcher is not None:
+            await batcher.run()
+
+    async def _start(self) -> Batcher | None:
+        """Load the model and make its queue; ``None`` where that failed."""
+        try:
             reader = await asyncio.to_thread(self._load)
         except PlotgenreError as refused:
             self.failure = refused
-            return
+            return None
         except Exception as broken:
             log_place(broken)
             self.failure = PlotgenreError(f"the model cannot be loaded: {type(broken).__name__}")
-            return
+            return None
         self._reader = reader
         self._batcher = Batcher(
             reader.logits,
@@ -141,4 +163,4 @@ class Service:
             listener=self.metrics,
         )
         self.metrics.watch(self._batcher)
-        await self._batcher.run()
+        return self._batcher

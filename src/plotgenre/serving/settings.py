@@ -68,8 +68,8 @@ class ServiceSettings:
     max_file: Count = 64_000_000
     max_rows: Count = 200_000
     max_explained: Count = 4
-    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 32_768
-    batch_tokens: Count = 8_192
+    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 8_192
+    batch_tokens: Count = 2_048
     deadline: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     notice: Seconds = 1.0
     grace: Seconds = 30.0

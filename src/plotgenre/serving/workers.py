@@ -51,7 +51,7 @@ def supervise(settings: ServiceSettings, listening: socket.socket) -> None:
             failed = any(worker.process.poll() == FAILED for worker in workers)
             for worker in workers:
                 worker.keep()
-        _end(workers, ended[0] if ended else signal.SIGTERM, settings.notice + settings.grace)
+        _end(workers, settings.notice + settings.grace)
     if failed:
         raise PlotgenreError("a process of the service could not load the model")
 
@@ -98,9 +98,9 @@ class _Worker:
         return process
 
 
-def _end(workers: list[_Worker], sig: int, seconds: float) -> None:
+def _end(workers: list[_Worker], seconds: float) -> None:
     for worker in workers:
-        worker.process.send_signal(sig)
+        worker.process.terminate()
     # A little longer than the processes give themselves.
     end = monotonic() + seconds + 5
     for worker in workers:

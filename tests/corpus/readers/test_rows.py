@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plotgenre.corpus.readers import delimited
 from plotgenre.corpus.readers.rows import Row, iter_rows
 from plotgenre.corpus.readers.sources import Source
 from plotgenre.errors import CorpusError, InputError, MissingExtraError
@@ -95,7 +96,7 @@ def test_a_name_that_stands_twice_loses_no_column(tmp_path):
     ("kind", "data", "read", "message"),
     [
         ("csv", b'a,b\n1,2\n3,"4\n5,6\n', 1, r"t.csv, row 2 .*\(from line 3\): unexpected end"),
-        ("csv", b"a,b\n1,2\n3,caf\xe9\n", 1, "line 3: byte 0xe9 at offset 13 is not UTF-8"),
+        ("csv", b"a,b\n1,2\n3,caf\xe9\n", 0, "line 3: byte 0xe9 at offset 13 is not UTF-8"),
         ("jsonl", b'{}\n{"a": "\xff"}\n', 1, "line 2: byte 0xff at offset 10 is not UTF-8"),
         ("csv", b'"a', 0, r"row 0 after the header \(from line 1\): unexpected end"),
         ("csv", "a,b\n".encode("utf-16"), 0, "UTF-16 text"),
@@ -153,3 +154,14 @@ def test_two_threads_read_long_fields_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert lengths == [200_000] * 80
+
+
+def test_a_quote_left_open_swallows_no_more_than_the_longest_field(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "_LONGEST_FIELD", 100)
+    data = b'a,b\n1,2\n3,"4\n' + b"5,6\n" * 50
+    first, broken, *others = rows(tmp_path, data, "csv")
+    assert first == Row(1, {"a": "1", "b": "2"})
+    assert broken.error is not None
+    assert "from line 3: field larger than field limit (100); expected every" in broken.error
+    assert 20 < len(others) < 30
+    assert all(row.values == {"a": "5", "b": "6"} for row in others)

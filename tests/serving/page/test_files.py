@@ -42,9 +42,9 @@ def downloaded(view, button):
 
 def test_a_file_by_keyboard_comes_back_with_genres(visit, films, written):
     view = visit(films)
-    file = written(ROWS)
+    sent = written(ROWS)
     # Listened to from the start: Chromium is told late, and opens the first chooser itself.
-    view.on("filechooser", lambda chooser: chooser.set_files(file))
+    view.on("filechooser", lambda chooser: chooser.set_files(sent))
     view.focus("#choose-file")
     view.keyboard.press("Enter")
     ended(view)

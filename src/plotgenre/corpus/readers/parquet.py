@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Keeps, Table
 from plotgenre.errors import CorpusError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from plotgenre.corpus.readers.sources import Source
 
+# Few, for rows are held as objects twice over.
 _ROWS = 256
 _BUFFER = 1 << 20
 
@@ -45,6 +48,17 @@ def column_batches(
             yield batch.to_pydict()
 
 
+def read_parquet(source: Source, keeps: Keeps) -> Table:
+    """A table of the columns that are kept; errors are those of `column_batches`."""
+    names = column_names(source)
+    columns: dict[str, list[Any]] = {name: [] for name in names if keeps(name)}
+    for batch in column_batches(source, list(columns)):
+        for name, values in batch.items():
+            columns[name] += values
+    n = len(next(iter(columns.values()), []))
+    return Table(names, columns, range(1, n + 1), Place(source.name))
+
+
 @contextmanager
 def _opened(source: Source) -> Iterator[ParquetFile]:
     try:
@@ -54,8 +68,8 @@ def _opened(source: Source) -> Iterator[ParquetFile]:
         raise MissingExtraError("Reading Parquet", "parquet") from missing
     with source.seekable() as file:
         try:
-            # A buffer reads a column's pages one after the other, rather than the column whole.
-            yield ParquetFile(file, buffer_size=_BUFFER)
+            # Reads the pages of a column one after the other, rather than the column whole.
+            yield ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
         # A damaged file may also give text that is not UTF-8, and dates that do not exist.
         except (ArrowException, OSError, ValueError, OverflowError) as error:
             reason = str(error).splitlines()[0]

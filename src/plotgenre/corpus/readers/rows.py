@@ -8,12 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from plotgenre.corpus.readers.delimited import (
-    column_names,
-    cut_at_guess,
-    records,
-    tsv_dialect,
-)
+from plotgenre.corpus.readers.delimited import column_names, lines_and_dialect, records
 from plotgenre.corpus.readers.jsonl import objects
 from plotgenre.corpus.readers.parquet import column_batches
 from plotgenre.corpus.readers.sources import FileFormat, Source
@@ -70,18 +65,15 @@ def iter_rows(source: Source, kind: FileFormat) -> Iterator[Row]:
     elif kind == "parquet":
         numbers = count(1)
         for batch in column_batches(source):
-            for values in zip(*batch.values(), strict=True):
-                yield Row(next(numbers), dict(zip(batch, values, strict=True)))
+            for fields in zip(*batch.values(), strict=True):
+                yield Row(next(numbers), dict(zip(batch, fields, strict=True)))
     else:
         raise InputError(f"rows are read from csv, tsv, jsonl or parquet, not from {kind}")
 
 
 def _of_text(source: Source, kind: FileFormat) -> Iterator[Row]:
     with closing(source.lines()) as all_lines:
-        if kind == "tsv":
-            lines, dialect = all_lines, tsv_dialect(source)
-        else:
-            lines, dialect = cut_at_guess(all_lines)
+        lines, dialect = lines_and_dialect(all_lines, source, kind)
         names: list[str] = []
         for record in records(lines, source.name, dialect):
             if not names:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from io import BufferedReader
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Literal, get_args
+from typing import IO, Literal, cast, get_args
 
 from plotgenre.corpus.readers.delimited import looks_onehot
 from plotgenre.errors import CorpusError, InputError
@@ -47,49 +47,7 @@ class Source:
     path: Path | None
     name: str
 
-    def read(self) -> bytes:
-        """The bytes, gunzipped where the file is gzip, which its first two bytes say.
-
-        Raises
-        ------
-        CorpusError
-            If it cannot be read or holds nothing.
-        """
-        try:
-            data = sys.stdin.buffer.read() if self.path is None else self.path.read_bytes()
-            if data[:2] == b"\x1f\x8b":
-                data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CorpusError(f"{self.name} cannot be read: {reason}") from error
-        if not data.strip():
-            raise CorpusError(f"{self.name} is empty; expected at least one film")
-        return data
-
-    def text(self) -> bytes:
-        r"""The bytes of a text file: UTF-8 without its mark, with lines that end in ``\n``.
-
-        Raises
-        ------
-        CorpusError
-            If they are not UTF-8; says the line and the offset of the first wrong byte.
-        """
-        data = self.read()
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise CorpusError(f"{self.name} is UTF-16 text; expected UTF-8, so save it as that")
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CorpusError(
-                f"{self.name}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} "
-                "is not UTF-8; expected UTF-8 text (is it ISO-8859-1 or Windows-1252?)"
-            ) from error
-        data = data.removeprefix(b"\xef\xbb\xbf")
-        # Line ends of the old Macintosh, which no table library takes for line ends.
-        return data if b"\n" in data else data.replace(b"\r", b"\n")
-
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Generator[str]:
         r"""The lines of a text file, UTF-8 without its mark, each with its end, which is ``\n``.
 
         Raises
@@ -142,15 +100,13 @@ class Source:
         """The bytes, gunzipped where the file is gzip, which its first two bytes say."""
         try:
             with ExitStack() as stack:
-                if self.path is None:
-                    # Unbuffered below, so that a line is there as soon as it is written; and left
-                    # open, for it is not ours.
-                    file = BufferedReader(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+                # Standard input is not ours to close, and part of it may wait in its buffer.
+                file = stack.enter_context(self.path.open("rb")) if self.path else sys.stdin.buffer
+                if not isinstance(file, BufferedReader):
+                    file = BufferedReader(file)
                     stack.callback(file.detach)
-                else:
-                    file = stack.enter_context(self.path.open("rb"))
                 if file.peek(2)[:2] == b"\x1f\x8b":
-                    yield gzip.GzipFile(fileobj=file)
+                    yield cast("IO[bytes]", gzip.GzipFile(fileobj=file))
                 else:
                     yield file
         except (OSError, EOFError, zlib.error) as error:
