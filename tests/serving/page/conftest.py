@@ -47,8 +47,8 @@ class Service:
 
 
 @contextmanager
-def _serving(model: str, folder: Path, *settings: str, key: str = ""):
-    """The service of a model, on any free port, once it is ready."""
+def _serving(model: str, folder: Path, *settings: str, key: str = "", path: str = "health/ready"):
+    """The service of a model, on any free port, once it answers for the path."""
     said = folder / "said.txt"
     environment = os.environ | {"PLOTGENRE_API_KEY": key}
     options = [part for one in ("notice=0", *settings) for part in ("--set", one)]
@@ -58,18 +58,18 @@ def _serving(model: str, folder: Path, *settings: str, key: str = ""):
         subprocess.Popen(command, stderr=errors, env=environment) as process,
     ):
         try:
-            yield Service(_address(said, process), process)
+            yield Service(_address(said, process, path), process)
         finally:
             process.terminate()
 
 
-def _address(said: Path, process: subprocess.Popen) -> str:
+def _address(said: Path, process: subprocess.Popen, path: str) -> str:
     end = time.monotonic() + START
     while time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
         _, _, address = said.read_text().partition(" at ")
         try:
-            urlopen(f"{address.strip()}/health/ready", timeout=PATIENCE).close()
+            urlopen(f"{address.strip()}/{path}", timeout=PATIENCE).close()
         except (OSError, ValueError):
             continue
         return f"{address.strip()}/"

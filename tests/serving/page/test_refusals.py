@@ -91,6 +91,21 @@ def test_why_can_be_asked_again(visit, started, crowd):
     visit.last.expected("429")
 
 
+def test_a_page_waits_for_a_service_that_loads_its_model(visit, browser, serving, tmp_path):
+    with serving("films", tmp_path, path="health/live") as service:
+        view = visit(service, ready=False)
+        view.fill("#plot", PLOT)
+        view.click("#find")
+        # Loading is over within a second or two: said, or answered already.
+        view.wait_for_selector("#ask-error:not(:empty), #answer:not([hidden])")
+        assert view.text_content("#ask-error") in (
+            "",
+            "The model is still being loaded. Try again in 2 s.",
+        )
+        view.wait_for_selector("#model-line:not(:empty)")
+        visit.last.expected("503")
+
+
 def test_a_service_with_a_key_asks_for_it(visit, started):
     service = started(key="open sesame")
     view = visit(service, ready=False)
@@ -116,7 +131,7 @@ def test_a_service_that_is_gone_is_said_in_one_sentence(visit, started, tmp_path
     view.wait_for_selector('#many[data-state="stopped"]')
     said = view.text_content("#run-count")
     assert said.startswith("The connection to the service broke. ")
-    assert said.endswith(" genres until here.")
+    assert said.endswith(" films have genres.")
     assert view.locator("#save-csv").is_visible()
 
     view.fill("#plot", PLOT)

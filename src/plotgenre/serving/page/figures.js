@@ -6,15 +6,24 @@ export function startFigures() {
   by("open-figures").addEventListener("click", open);
   by("close-figures").addEventListener("click", () => by("figures").close());
   by("filter").addEventListener("input", filter);
-  // The page is of use without this line; what is wrong is said where something is asked for.
-  asked().then(showLine, dropped);
+  showLine();
 }
 
 function asked() {
   return Promise.all([known("v1/model"), known("v1/genres")]);
 }
 
-function showLine([model, { genres }]) {
+// The page is of use without this line: what is wrong is said where something is asked for.
+async function showLine() {
+  let found;
+  try {
+    found = await asked();
+  } catch (error) {
+    // A service that has just been started loads its model first.
+    if (!dropped(error) && error.seconds) setTimeout(showLine, 1000 * error.seconds);
+    return;
+  }
+  const [model, { genres }] = found;
   by("model-line").textContent = `Model ${model.name}, ${count(genres.length)} genres, made with plotgenre ${model.version}.`;
 }
 

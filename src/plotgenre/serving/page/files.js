@@ -116,7 +116,7 @@ function stopped(error) {
     by("choose-file").focus();
     return;
   }
-  const until = `${films(film.rows.length)} ${film.rows.length === 1 ? "has" : "have"} genres until here.`;
+  const until = film.rows.length === 1 ? "The first film has genres." : `The first ${films(film.rows.length)} have genres.`;
   ended(cancelled ? `Cancelled. ${until}` : `${error.message} ${until}`, "stopped");
 }
 

@@ -1,7 +1,13 @@
 // The service's answers, and its errors as one sentence each.
 import { by } from "./nodes.js";
 
-export class ServiceError extends Error {}
+// `seconds` is when the service may be asked again, 0 where it has not said so.
+export class ServiceError extends Error {
+  constructor(message, seconds = 0) {
+    super(message);
+    this.seconds = seconds;
+  }
+}
 
 export async function send(path, options) {
   let answer;
@@ -14,7 +20,7 @@ export async function send(path, options) {
     throw error.name === "AbortError" ? error : new ServiceError("The service does not answer. Is it still running?");
   }
   if (answer.status === 401) by("key-row").hidden = false;
-  if (!answer.ok) throw new ServiceError(await sentence(answer));
+  if (!answer.ok) throw await refusal(answer);
   return answer;
 }
 
@@ -47,7 +53,7 @@ export async function tag(plot, signal, more) {
   return (await answer.json()).films[0];
 }
 
-async function sentence(answer) {
+async function refusal(answer) {
   let said;
   try {
     said = (await answer.json()).error;
@@ -56,8 +62,8 @@ async function sentence(answer) {
   }
   // A proxy in front of the service answers in its own words.
   const text = capital(typeof said === "string" && said ? said : `The service answered ${answer.status}`);
-  const seconds = Number(answer.headers.get("Retry-After"));
-  return seconds > 0 ? `${text} Try again in ${seconds} s.` : text;
+  const seconds = Number(answer.headers.get("Retry-After")) || 0;
+  return new ServiceError(seconds > 0 ? `${text} Try again in ${seconds} s.` : text, seconds);
 }
 
 function capital(text) {
