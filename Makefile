@@ -19,9 +19,10 @@ lint:
 results:
 	$(PYTHON) benchmarks/recipes.py $(DATA) --readme
 
-# The pictures of docs/reading-a-report.md, in a real browser (Debian's chromium).
+# The pictures of docs/reading-a-report.md and docs/page.md, in a real browser (Debian's chromium).
 pictures:
 	$(PYTHON) docs/pictures/take.py runs/pictures
+	$(PYTHON) docs/pictures/take_page.py
 
 # The site, in build/site; needs the extra docs.
 docs:

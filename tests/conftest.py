@@ -1,6 +1,7 @@
-"""What all rooms' tests share: where the real corpora lie, and tiny encoders to embed with."""
+"""What all rooms' tests share: the real corpora, tiny encoders to embed with, a real browser."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ SENTENCES = (
 )
 DIMENSION = 32
 MAX_TOKENS = 64
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -220,3 +232,18 @@ def saved_model(fitted: GenreClassifier, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("saved") / "model"
     fitted.save(folder, evaluation={"micro_f1": 0.5}, card="# Card")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, driven by Playwright.
+
+    Of one module, as Playwright keeps an event loop running, beside which no other can start.
+    """
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"Chromium is not at {CHROMIUM}")
+    with driver.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()

@@ -38,6 +38,7 @@ def shown(site: Path, page: str) -> str:
         ("your-own-corpus", "folder of the CMU Movie Summary Corpus"),
         ("choosing-a-recipe", "every genre weighs the windows in its own way"),
         ("reading-a-report", "What is not above it was not learned"),
+        ("page", "choose an example"),
         ("deploying", "one ONNX file"),
         ("serving", "Plots of all requests wait in one queue"),
         ("architecture", "Rooms, from the ground up"),

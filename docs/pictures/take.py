@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 FILMS = HERE.parents[1] / "examples" / "films.csv"
@@ -52,12 +52,15 @@ def main() -> None:
             if section not in ("headline", "overview"):
                 # Not by a link, whose page would glide there while the picture is taken.
                 view.locator(f"#{section}").evaluate("e => e.scrollIntoView({behavior: 'instant'})")
-            picture = HERE / f"{name}.png"
-            view.screenshot(path=str(picture))
-            # 64 colours are enough for text and lines, and a fifth of the size.
-            palette = Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
-            palette.save(picture, optimize=True)
+            save(view, HERE / f"{name}.png")
         browser.close()
+
+
+def save(view: Page, picture: Path) -> None:
+    """What a browser shows, small: 64 colours are enough for text and lines."""
+    view.screenshot(path=str(picture))
+    palette = Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+    palette.save(picture, optimize=True)
 
 
 def plotgenre(*arguments: object) -> None:

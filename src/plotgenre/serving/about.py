@@ -14,6 +14,8 @@ from plotgenre.serving.settings import ServiceSettings
 
 _HEADLINE = (
     "micro_f1",
+    "micro_precision",
+    "micro_recall",
     "macro_f1_supported",
     "samples_f1",
     "micro_average_precision",
