@@ -21,6 +21,7 @@ FLOORS = (
     ("explaining",),
     ("classifier",),
     ("experiment", "similar"),
+    ("batch",),
     ("doors",),
     ("__init__", "__main__"),
 )
@@ -33,6 +34,7 @@ ALLOWED = {
     "lexicon": set(),
     "learning": {"embedding", "lexicon"},
     "branches": {"embedding", "learning", "lexicon"},
+    "batch": {"classifier", "corpus", "embedding", "hub"},
     "explaining": {"branches", "learning", "model"},
     "artefact": set(),
     "hub": set(),
@@ -49,6 +51,8 @@ OWNERS = {
     "polars": ("corpus/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),
+    "pyarrow": ("batch/", "corpus/"),
+    "ray": ("batch/",),
     "typer": ("doors/",),
     "rich": ("doors/",),
 }

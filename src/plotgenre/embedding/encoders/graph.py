@@ -1,11 +1,14 @@
 """Graphs: an ONNX file made callable by OpenVINO, where that is installed, else by onnxruntime.
 
 OpenVINO runs it in bfloat16 where the processor has instructions for it, onnxruntime in float32.
-Dynamic int8 is not offered: it makes a text's vector depend on its batch.
+Dynamic int8 is not offered: it makes a text's vector depend on its batch. Both take all cores, but
+where OMP_NUM_THREADS says how many, as it does to numpy and torch, and as Ray and Spark say it to
+each of their processes.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -94,6 +97,13 @@ def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
         ) from broken
 
 
+def threads_wanted() -> int:
+    """How many threads OMP_NUM_THREADS leaves this process; 0 where it does not say."""
+    # A list is one of nested parallel regions; these runtimes have the first alone.
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(said) if said.isdecimal() else 0
+
+
 def _has_bfloat16() -> bool:
     import openvino
 
@@ -105,12 +115,14 @@ def _openvino(path: Path, precision: str) -> Graph:
 
     core = openvino.Core()
     hint = "bf16" if precision == "bfloat16" else "f32"
-    settings = {
+    settings: dict[str, str | int] = {
         "INFERENCE_PRECISION_HINT": hint,
         "PERFORMANCE_HINT": "LATENCY",
         # Else int8 weights make it round activations as well.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
     }
+    if threads := threads_wanted():
+        settings["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(str(path), "CPU", settings)
 
     def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
@@ -124,6 +136,7 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads_wanted()
     # Else int8 weights make it round activations as well, by a kernel that varies with the machine.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
