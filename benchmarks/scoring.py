@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+import pyarrow.parquet as pq
 
 from plotgenre import Corpus, read_corpus
 from plotgenre.evaluation.evaluation import evaluate
@@ -44,8 +44,8 @@ class Split:
     def read(cls, folder: Path) -> Split:
         """From the three parquet files of a folder."""
         train, validation, test = (read_corpus(folder / f"{side}.parquet") for side in SIDES)
-        table = pl.read_parquet(folder / "test.parquet")
-        tmdb = dict(zip(table["id"].cast(str), _lists(table, "tmdb_genres"), strict=True))
+        films = pq.read_table(folder / "test.parquet").to_pylist()
+        tmdb = {str(film["id"]): film.get("tmdb_genres") for film in films}
         second = SecondCataloguer.read(
             folder, train.genres, test.genre_lists(), [tmdb[film] for film in test.ids]
         )
@@ -67,10 +67,6 @@ class Split:
             "genres_of_train": len(self.train.genres),
             "genres_with_test_film": int(self.test.Y.any(axis=0).sum()),
         }
-
-
-def _lists(table: pl.DataFrame, column: str) -> list[list[str] | None]:
-    return table[column].to_list() if column in table.columns else [None] * len(table)
 
 
 def score(

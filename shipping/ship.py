@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow.parquet as pq
 
 from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experiment
 from plotgenre.artefact import ENCODER_FOLDER
@@ -161,8 +161,8 @@ def metrics_of(scored: Scored) -> dict[str, dict[str, float]]:
 
 def against_tmdb(scored: Scored, data: Path) -> dict[str, float]:
     """Micro-F1 of tags, Freebase and TMDB among one another, on test films that TMDB knows."""
-    table = pl.read_parquet(data / "test.parquet")
-    lists = dict(zip(table["id"].cast(str), table["tmdb_genres"].to_list(), strict=True))
+    films = pq.read_table(data / "test.parquet").to_pylist()
+    lists = {str(film["id"]): film["tmdb_genres"] for film in films}
     rows = [row for row, film in enumerate(scored.films.ids) if lists[film]]
     genres = scored.films.genres
     tmdb = np.array([[g in lists[scored.films.ids[row]] for g in genres] for row in rows])

@@ -20,7 +20,7 @@ HEAVY = {
     "torch",
     "onnxruntime",
     "openvino",
-    "polars",
+    "pyarrow",
     "sklearn",
     "transformers",
     "sentence_transformers",

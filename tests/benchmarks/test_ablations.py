@@ -1,7 +1,8 @@
 """The ablations' own arithmetic: which film is scored by what, and what is averaged."""
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score
 
@@ -24,8 +25,8 @@ def films(ablations, film_lists, tmp_path_factory):
     genres = [["Lone"] if i % 5 == 0 and i < 60 else own for i, own in enumerate(genres)]
     for side, own in (("train", slice(0, 60)), ("validation", slice(60, 90))):
         ids = [f"{side}-{i}" for i in range(len(plots[own]))]
-        table = pl.DataFrame({"id": ids, "plot": plots[own], "genres": genres[own]})
-        table.write_parquet(room / f"{side}.parquet")
+        table = pa.table({"id": ids, "plot": plots[own], "genres": genres[own]})
+        pq.write_table(table, room / f"{side}.parquet")
     return ablations.Films(room, room / "store", room / "runs")
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from plotgenre import GenreClassifier, Recipe
@@ -102,8 +103,9 @@ def test_the_command_prints_and_writes_its_table(
 ) -> None:
     words.save(tmp_path / "model")
     plots = [f"{NOTHING} {plot} {COMEDY}" for plot in film_lists[0][:40]]
-    frame = pl.DataFrame({"id": range(40), "plot": plots, "genres": film_lists[1][:40]})
-    frame.with_columns(pl.col("id").cast(pl.String)).write_parquet(tmp_path / "test.parquet")
+    ids = [str(i) for i in range(40)]
+    table = pa.table({"id": ids, "plot": plots, "genres": film_lists[1][:40]})
+    pq.write_table(table, tmp_path / "test.parquet")
     page = tmp_path / "README.md"
     page.write_text("\n".join(["before", *faithfulness.MARKS, "after"]))
     monkeypatch.setattr(faithfulness, "README", page)

@@ -1,7 +1,8 @@
 """The learning curve: shares of train within one another, passes counted in tokens."""
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -11,8 +12,8 @@ def room(film_lists, tmp_path_factory):
     plots, genres = film_lists
     for side, own in (("train", slice(0, 60)), ("validation", slice(60, 90))):
         ids = [f"{side}-{i}" for i in range(len(plots[own]))]
-        table = pl.DataFrame({"id": ids, "plot": plots[own], "genres": genres[own]})
-        table.write_parquet(room / f"{side}.parquet")
+        table = pa.table({"id": ids, "plot": plots[own], "genres": genres[own]})
+        pq.write_table(table, room / f"{side}.parquet")
     return room
 
 

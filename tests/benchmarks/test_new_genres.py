@@ -3,7 +3,8 @@
 import json
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from plotgenre.corpus.films import Corpus
@@ -40,9 +41,9 @@ def test_a_genre_is_hidden_added_and_measured(
     plots, genres = film_lists
     for side, rows in (("train", slice(0, 60)), ("validation", slice(60, 90))):
         ids = [str(i) for i in range(len(plots[rows]))]
-        table = pl.DataFrame({"id": ids, "plot": plots[rows], "genres": genres[rows]})
-        table.write_parquet(tmp_path / f"{side}.parquet")
-        table.write_parquet(tmp_path / "test.parquet")
+        table = pa.table({"id": ids, "plot": plots[rows], "genres": genres[rows]})
+        pq.write_table(table, tmp_path / f"{side}.parquet")
+        pq.write_table(table, tmp_path / "test.parquet")
     monkeypatch.setattr(script, "LEAST_FILMS", 10)
     monkeypatch.setattr(script, "RESAMPLES", 20)
     monkeypatch.setattr(script.Recipe, "load", lambda name: film_recipe)

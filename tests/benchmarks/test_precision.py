@@ -24,12 +24,13 @@ def test_macro_average_precision_by_hand():
 
 
 def test_every_way_is_a_row(saved_model, film_lists, tmp_path, monkeypatch, capsys):
-    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     import precision
 
     table = {"id": [str(i) for i in range(90)], "plot": film_lists[0], "genres": film_lists[1]}
-    pl.DataFrame(table).write_parquet(tmp_path / "test.parquet")
+    pq.write_table(pa.table(table), tmp_path / "test.parquet")
     arguments = ["precision.py", str(saved_model), str(tmp_path), "--films", "30"]
     monkeypatch.setattr(sys, "argv", arguments)
     precision.main()

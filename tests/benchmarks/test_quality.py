@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -38,14 +39,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for side, films in (("train", 60), ("validation", 20), ("test", 20)):
         genres = [["Drama", *(["Comedy"] if i % 3 == 0 else [])] for i in range(films)]
-        pl.DataFrame(
+        table = pa.table(
             {
                 "id": [f"{side}-{i}" for i in range(films)],
                 "plot": [f"A tale told {x:.9f} times." for x in rng.random(films)],
                 "genres": genres,
                 "tmdb_genres": [["Funny"] if i % 3 == 0 else None for i in range(films)],
             }
-        ).write_parquet(folder / f"{side}.parquet")
+        )
+        pq.write_table(table, folder / f"{side}.parquet")
     mapping = {"tmdb_to_freebase": {"Funny": ["Comedy"], "Serious": ["Drama"]}}
     (folder / "tmdb_to_freebase_genres.json").write_text(json.dumps(mapping))
     return folder

@@ -1,7 +1,8 @@
 """Kinds of error by hand: two synonyms, a subgenre, a genre that no plot tells."""
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 GENRES = ["Comedy", "Comedy film", "Romantic comedy", "Indie"]
@@ -19,7 +20,7 @@ def cells(tmp_path):
             "plot": ["word " * 60] * 3 + ["few words"],
             "genres": [[genre] for genre in GENRES],
         }
-        pl.DataFrame(table).write_parquet(tmp_path / f"{side}.parquet")
+        pq.write_table(pa.table(table), tmp_path / f"{side}.parquet")
     split = Split.read(tmp_path)
     assert split.train.genres == ("Comedy", "Comedy film", "Indie", "Romantic comedy")
     D = np.zeros((4, 4), bool)

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from plotgenre import GenreClassifier, Recipe, read_corpus
@@ -38,14 +39,15 @@ def data(film_lists, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Plots that tell their genre only after an empty first sentence and 50 empty words."""
     folder = tmp_path_factory.mktemp("data")
     plots, genres = film_lists
-    pl.DataFrame(
+    table = pa.table(
         {
             "id": [f"film-{i}" for i in range(FILMS)],
             "year": [1950 + i for i in range(FILMS)],
             "plot": [f"Nothing. {'And so on ' * 20} {plot} and Anna" for plot in plots[:FILMS]],
             "genres": genres[:FILMS],
         }
-    ).write_parquet(folder / "validation.parquet")
+    )
+    pq.write_table(table, folder / "validation.parquet")
     return folder
 
 

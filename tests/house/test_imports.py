@@ -48,10 +48,9 @@ OWNERS = {
     "model2vec": ("embedding/encoders/",),
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
-    "polars": ("corpus/",),
     "datasketch": ("corpus/",),
     "cleanlab": ("evaluation/",),
-    "pyarrow": ("batch/", "corpus/"),
+    "pyarrow": ("batch/", "corpus/readers/"),
     "ray": ("batch/",),
     "typer": ("doors/",),
     "rich": ("doors/",),
@@ -169,3 +168,33 @@ def test_imports_stay_light(code: str) -> None:
     probe = f"import sys; {code}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def words_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from plotgenre import GenreClassifier
+
+    settings = {"genres.minimum_films": 1}
+    recipe = GenreClassifier("lexical").settings().with_settings(settings)
+    films = [(f"ghost house cellar {i}", ["Horror"]) for i in range(10)]
+    films += [(f"love wedding bride {i}", ["Romance"]) for i in range(10)]
+    folder = tmp_path_factory.mktemp("words") / "model"
+    GenreClassifier(recipe).fit(*map(list, zip(*films, strict=True))).save(folder)
+    return folder
+
+
+def test_tagging_a_plot_by_words_loads_nothing_heavy(words_alone: Path) -> None:
+    probe = """
+import sys
+sys.argv = ["plotgenre", "tag", "the ghost of the house", "--model", sys.argv[1]]
+from plotgenre.doors.cli import main
+main()
+heavy = {"torch", "onnxruntime", "openvino", "sklearn", "scipy", "transformers", "tokenizers"}
+heavy |= {"pyarrow", "rich", "huggingface_hub", "matplotlib", "jinja2"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", probe, str(words_alone)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer, heavy = done.stdout.splitlines()
+    assert '"Horror"' in answer
+    assert heavy == "[]"

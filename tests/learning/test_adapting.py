@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from plotgenre.errors import InputError, RecipeError
-from plotgenre.learning.adapting import adapt
+from plotgenre.learning.adapting import STATES_FILE, adapt
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.token_films import TokenFilms
@@ -52,6 +52,36 @@ class MeanOfTokens:
 
     def weights(self):
         return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+
+
+class Deeper(MeanOfTokens):
+    """As if there were a layer without weights between its two."""
+
+    def __init__(self):
+        super().__init__()
+        self.depths = {"embedding.weight": 0, "top.weight": 2, "top.bias": 2}
+        self.passed = 0
+
+    def split(self, layers):
+        assert layers == 2
+        return Split(self)
+
+
+class Split:
+    """Embeddings below; counts the slices that pass through them."""
+
+    width, precision = DIMENSION, torch.float32
+
+    def __init__(self, encoder):
+        self.encoder = encoder
+
+    def states(self, ids, mask):
+        self.encoder.passed += len(ids)
+        return self.encoder.module["embedding"](ids).detach()
+
+    def vectors(self, states, ids, mask):
+        tokens = states * mask[:, :, None]
+        return self.encoder.module["top"](tokens.sum(1) / mask.sum(1)[:, None])
 
 
 def make_films(n=40, seed=0):
@@ -110,7 +140,11 @@ def test_the_loss_falls_and_the_log_says_so(run):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"ema": 0.9, "loss_on": "slice", "accumulation": 3, "frozen_layers": 1}]
+    "changes",
+    [
+        {},
+        {"ema": 0.9, "loss_on": "slice", "accumulation": 3, "frozen_layers": 1},
+    ],
 )
 def test_an_interrupted_run_ends_at_the_same_weights(run, changes):
     through, _ = run(folder="through", **changes)
@@ -191,6 +225,50 @@ def test_all_layers_frozen_leaves_the_head(run):
     assert log.evaluations[-1].validation.loss < log.evaluations[0].validation.loss
 
 
+CACHED = {"frozen_layers": 2, "cache_frozen": True}
+
+
+def test_a_slice_passes_once_through_frozen_layers_that_are_cached(run, tmp_path):
+    films = make_films(16), make_films(20, 1)
+    plain, _ = run(Deeper(), films, "plain", frozen_layers=2)
+    cached, _ = run(Deeper(), films, "cached", **CACHED)
+    assert same(plain.weights(), cached.weights())
+    assert not torch.equal(cached.weights()["top.weight"], Deeper().weights()["top.weight"])
+    # 30 steps of 8 of 16 films, 2 slices of at most 3: each is drawn, and none twice in a step.
+    assert cached.passed == len(films[0].lengths)
+    assert {path.suffix for path in (tmp_path / "cached").iterdir()} == {".safetensors"}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_an_interrupted_run_finds_its_cached_states(run, tmp_path, removed):
+    films = make_films(16), make_films(20, 1)
+    through, _ = run(Deeper(), films, "through", **CACHED)
+    stopped = Deeper()
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, films, progress=interrupt_at(4), **CACHED)
+    if removed:
+        (tmp_path / "checkpoints" / STATES_FILE).unlink()
+    resumed, _ = run(Deeper(), films, **CACHED)
+    assert same(through.weights(), resumed.weights())
+    assert stopped.passed > 0
+    if removed:
+        assert resumed.passed > through.passed - stopped.passed
+    else:
+        assert resumed.passed == through.passed - stopped.passed
+
+
+def test_states_further_than_the_checkpoint_do_no_harm(run, tmp_path):
+    films = make_films(16), make_films(20, 1)
+    through, _ = run(Deeper(), films, "through", **CACHED)
+    with pytest.raises(KeyboardInterrupt):
+        run(Deeper(), films, progress=interrupt_at(4), **CACHED)
+    (tmp_path / "checkpoints" / STATES_FILE).write_bytes(b"\xff" * 100_000)
+    for file in (tmp_path / "checkpoints").glob("*.safetensors"):
+        file.unlink()
+    again, _ = run(Deeper(), films, **CACHED)
+    assert same(through.weights(), again.weights())
+
+
 def test_parts_change_only_rounding(run):
     # Dropout is drawn part by part.
     whole, parts = (
@@ -200,7 +278,7 @@ def test_parts_change_only_rounding(run):
         torch.testing.assert_close(whole[name], parts[name], atol=1e-4, rtol=1e-3)
 
 
-def test_the_loss_is_on_the_film_or_on_each_slice():
+def test_the_loss_is_on_the_film_or_on_each_slice(tmp_path):
     from plotgenre.learning.adaptation import AdaptationRun
 
     films = make_films(6)
@@ -209,7 +287,7 @@ def test_the_loss_is_on_the_film_or_on_each_slice():
             SETTINGS, loss_on=loss_on, films=6, slices=9, head_dropout=0.0
         )
         encoder = MeanOfTokens()
-        run = AdaptationRun(encoder, films, films, settings)
+        run = AdaptationRun(encoder, films, films, settings, tmp_path / STATES_FILE)
         losses = []
         with torch.no_grad():
             for film in range(6):
@@ -301,13 +379,17 @@ def test_divergence_is_one_sentence(run):
         run(learning_rate=1e30, head_learning_rate=1e30)
 
 
-def test_drawn_validation_films_are_as_many_as_said():
+def test_drawn_validation_films_are_as_many_as_said(tmp_path):
     from plotgenre.learning.adaptation import AdaptationRun
 
     films = make_films(20, 1)
     rows = [
         AdaptationRun(
-            MeanOfTokens(), films, films, dataclasses.replace(SETTINGS, **changes)
+            MeanOfTokens(),
+            films,
+            films,
+            dataclasses.replace(SETTINGS, **changes),
+            tmp_path / STATES_FILE,
         ).validation_rows.tolist()
         for changes in ({"validation_films": 7}, {"validation_films": 7, "seed": 1}, {})
     ]

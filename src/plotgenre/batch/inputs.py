@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from glob import glob, has_magic
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from plotgenre.batch.storage import is_address, listed, open_file, opened
 from plotgenre.corpus.readers.rows import Row, iter_rows
@@ -68,15 +66,15 @@ class Input:
         CorpusError, OSError
             If it cannot be read, or no further.
         """
-        return iter_rows(_Located(None, self.name, self.location), self.format)
+        return iter_rows(_Located(Path(self.location), self.name, self.location), self.format)
 
 
 @dataclass(frozen=True, slots=True)
 class _Located(Source):
     location: str
 
-    def _open(self, stack: ExitStack) -> BufferedReader:
-        return stack.enter_context(open_file(self.location))
+    def _file(self) -> IO[bytes]:
+        return open_file(self.location)
 
 
 def find_inputs(locations: Sequence[str], format: str, output: str) -> list[Input]:

@@ -13,7 +13,7 @@ __all__ = ["Columns", "Corpus", "Film", "read_corpus"]
 
 
 def __getattr__(name: str) -> Any:
-    # Readers load the library of tables, which takes longer than tagging a plot.
+    # A plot that is given as text needs no readers.
     if name not in ("Columns", "read_corpus"):
         raise AttributeError(f"module 'plotgenre.corpus' has no attribute {name!r}")
     from plotgenre.corpus import readers

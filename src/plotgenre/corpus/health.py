@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.plots import plot_groups
@@ -80,7 +79,7 @@ def examine(corpus: Corpus) -> CorpusHealth:
     ratios = imbalance_ratios(corpus.Y)
     order = np.lexsort((np.asarray(corpus.genres, dtype=np.str_), -films)).tolist()
     cardinality = _mean(corpus.Y.sum(axis=1))
-    words = pl.Series(corpus.plots, dtype=pl.String).str.count_matches(r"\S+").to_numpy()
+    words = np.asarray([len(plot.split()) for plot in corpus.plots], dtype=np.int64)
     return CorpusHealth(
         films=len(corpus),
         genres=len(corpus.genres),

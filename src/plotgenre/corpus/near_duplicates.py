@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre.corpus.plots import normalised_plots, plot_groups
+from plotgenre.corpus.plots import normalised_plot, plot_groups
 from plotgenre.errors import MissingExtraError
 
 _SHINGLE = 5
@@ -63,12 +65,12 @@ def near_duplicates(plots: Sequence[str], least: float = 0.7) -> list[NearPair]:
 
 def _shingles(plots: Sequence[str]) -> list[Hashes]:
     """The hashes of each plot's distinct shingles."""
-    words = normalised_plots(plots).str.split(" ")
-    lengths = words.list.len().to_numpy().astype(np.int64)
-    flat = words.explode().rename("word")
-    hashes = flat.hash(seed=0).to_numpy().astype(np.uint64)
     if not len(plots):
         return []
+    normalised = [normalised_plot(plot) for plot in plots]
+    lengths = np.asarray([plot.count(" ") + 1 for plot in normalised], dtype=np.int64)
+    words = chain.from_iterable(plot.split(" ") for plot in normalised)
+    hashes = np.fromiter(map(_WordHashes().__getitem__, words), np.uint64, lengths.sum())
     with np.errstate(over="ignore"):
         rolling = _rolling(hashes, min(_SHINGLE, len(hashes)))
         whole = np.add.reduceat(hashes, np.r_[0, np.cumsum(lengths)[:-1]])
@@ -80,6 +82,14 @@ def _shingles(plots: Sequence[str]) -> list[Hashes]:
         np.unique(rolling[start:end] if end > start else whole[i : i + 1]).astype(np.uint32)
         for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True))
     ]
+
+
+class _WordHashes(dict[str, int]):
+    """64 bits for each word, the same in every run."""
+
+    def __missing__(self, word: str) -> int:
+        digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return self.setdefault(word, int.from_bytes(digest))
 
 
 def _rolling(hashes: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint64]:

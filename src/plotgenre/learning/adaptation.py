@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from plotgenre.errors import RecipeError
 from plotgenre.learning.adapting_log import ValidationScores
 from plotgenre.learning.adapting_rates import FULL_RATE, parameter_groups, rate_share
 from plotgenre.learning.adapting_settings import AdaptingSettings
+from plotgenre.learning.frozen_states import FrozenStates, SplitEncoder
 from plotgenre.learning.networks import sum_over_slices
 from plotgenre.learning.priors import log_odds
 from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
@@ -59,6 +61,10 @@ class SliceEncoder(Protocol):
         """Vectors (b, d), float32, of token ids and mask (b, t)."""
         ...
 
+    def split(self, layers: int) -> SplitEncoder:
+        """The lowest ``layers`` layers, and the rest."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
@@ -74,7 +80,8 @@ class AdaptationRun:
     """An adaptation between two steps: encoder, head, optimizer, average of the weights.
 
     A step depends on its number, the planned steps and the weights alone: all chance is drawn from
-    (seed, purpose, step), so that a run resumed from its tensors continues bit for bit.
+    (seed, purpose, step), so that a run resumed from its tensors continues bit for bit. What frozen
+    layers say is kept in the file ``states``, where the settings ask for it.
     """
 
     def __init__(
@@ -83,6 +90,7 @@ class AdaptationRun:
         train: TokenFilms,
         validation: TokenFilms,
         settings: AdaptingSettings,
+        states: Path,
     ) -> None:
         self.encoder, self.train, self.settings = encoder, train, settings
         self.validation, self.validation_rows = validation, _drawn(len(validation), settings)
@@ -96,6 +104,10 @@ class AdaptationRun:
         self.head.to(self.device)
         self.optimizer = self._fresh_optimizer()
         self.average = [p.detach().clone() for p in self._learned()] if settings.ema else []
+        self.states: FrozenStates | None = None
+        if settings.cache_frozen:
+            split = encoder.split(settings.frozen_layers)
+            self.states = FrozenStates(states, train.slice_offsets, split)
 
     def measure(self, seconds: float) -> float:
         """Seconds of a step, from steps at rate 0, which change no weight."""
@@ -161,8 +173,17 @@ class AdaptationRun:
             with torch.no_grad():
                 torch._foreach_copy_(self._learned(), self.average)
 
+    def close(self) -> None:
+        """Close the file of states, if one is open."""
+        if self.states is not None:
+            self.states.close()
+
     def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
         """All that the next step depends on; frozen weights are the source's, and left out."""
+        frozen = {}
+        if self.states is not None:
+            self.states.sync()
+            frozen["frozen.kept"] = torch.from_numpy(self.states.kept)
         states = self.optimizer.state_dict()["state"]
         tensors = {
             **{f"weight.{row}": p for row, p in enumerate(self._learned_encoder())},
@@ -173,6 +194,7 @@ class AdaptationRun:
                 for row, state in states.items()
                 for name, tensor in state.items()
             },
+            **frozen,
         }
         return {name: t.detach().contiguous().cpu().numpy() for name, t in tensors.items()}
 
@@ -191,6 +213,8 @@ class AdaptationRun:
             if name.startswith("optimizer."):
                 _, row_of, state = name.split(".")
                 states.setdefault(int(row_of), {})[state] = tensor
+        if self.states is not None:
+            self.states.resume(np.asarray(tensors["frozen.kept"], dtype=np.bool_))
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
 
@@ -244,10 +268,14 @@ class AdaptationRun:
         """Vectors of the slices in their order, and places padded on the way."""
         order, vectors, padded = [], [], 0
         for rows in batches_of_similar_length(films.lengths[slices], self.settings.batch_tokens):
-            ids, mask = films.padded(slices[rows], self.encoder.pad)
-            vectors.append(self.encoder.vectors(self._on_device(ids), self._on_device(mask)))
+            own = slices[rows]
+            ids, mask = (self._on_device(one) for one in films.padded(own, self.encoder.pad))
+            if self.states is not None and films is self.train:
+                vectors.append(self.states.vectors(own, ids, mask))
+            else:
+                vectors.append(self.encoder.vectors(ids, mask))
             order.append(rows)
-            padded += int(mask.size - mask.sum())
+            padded += int(mask.numel() - mask.sum())
         back = self._on_device(np.argsort(np.concatenate(order)))
         return torch.cat(vectors)[back], padded
 

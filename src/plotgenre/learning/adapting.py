@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from plotgenre.learning.token_films import TokenFilms
 
 if TYPE_CHECKING:
     from plotgenre.learning.adaptation import AdaptationRun, SliceEncoder, Stepped
+
+STATES_FILE = "frozen.states"
 
 # The speed is measured for this share of the minutes, and for so many seconds at most.
 _MEASURED_SHARE, _MEASURED_SECONDS = 0.05, 30.0
@@ -77,16 +79,19 @@ def adapt(
         folder, _identity(films, settings, facts), AdaptingLog, unit="step"
     )
     found = checkpoints.latest()
-    run = AdaptationRun(encoder, *films, settings)
+    states = folder / STATES_FILE
+    run = AdaptationRun(encoder, *films, settings, states)
     if not films[1].Y[run.validation_rows].any():
         raise InputError("no drawn validation film has a genre, so no evaluation would say a thing")
     adaptation = _Adaptation(run, checkpoints, progress)
     if found is not None:
         run.resume(found.tensors)
         adaptation.log = found.history
-    with _interrupts() as interrupted:
+    with _interrupts() as interrupted, closing(run):
         adaptation.go(interrupted)
     run.finish()
+    # It is large, and made again should the run go on.
+    states.unlink(missing_ok=True)
     return adaptation.log
 
 
@@ -195,6 +200,9 @@ def _identity(
     # be decided anew.
     for free in ("checkpoint_every", "evaluate_every", "steps", "minutes"):
         del identity[f"adapting.{free}"]
+    if not settings.cache_frozen:
+        # So that checkpoints from before there was such a setting go on.
+        del identity["adapting.cache_frozen"]
     for name, side in zip(("train", "validation"), films, strict=True):
         identity |= {f"{name}.films": len(side), f"{name}.digest": side.digest()}
     return identity | dict(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 _Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -57,6 +57,10 @@ class AdaptingSettings:
     frozen_layers
         Layers that stay as they are, counted from below: 1 is the embeddings, 2 the lowest block
         too.
+    cache_frozen
+        Keep on disk, beside the checkpoints, what the frozen layers say of each slice, so that it
+        passes through them once: 2 bytes a number in bfloat16, 0.8 kB a token of MiniLM. Without
+        dropout, and with two frozen layers or more.
     clip
         The gradient of the loss, summed over genres, is shortened to this length where longer.
     ema
@@ -93,9 +97,16 @@ class AdaptingSettings:
     dropout: _Share = 0.0
     head_dropout: _Share = 0.1
     frozen_layers: Annotated[int, Field(ge=0)] = 0
+    cache_frozen: bool = False
     clip: _Rate = 1.0
     ema: _Share = 0.0
     validation_films: Annotated[int, Field(ge=1)] = 256
     evaluate_every: _Minutes = 10.0
     checkpoint_every: _Minutes = 10.0
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _can_be_cached(self) -> AdaptingSettings:
+        if self.cache_frozen and (self.frozen_layers < 2 or self.dropout):
+            raise ValueError("cache_frozen needs frozen_layers of 2 or more and no dropout")
+        return self

@@ -1,7 +1,6 @@
 import json
 import re
 
-import polars as pl
 import pytest
 
 from plotgenre.corpus.readers import read_corpus
@@ -76,6 +75,9 @@ def test_both_files_are_needed(folder):
         ("Sudheeran ([[Saikumar  enters the list", "Sudheeran enters the list"),
         ("Norton ([[Edward Arnold . Willoughby", "Norton. Willoughby"),
         ("Nirmal ([[Karthik teaches Usha .", "Nirmal teaches Usha."),
+        ("Émile ([[Élodie Ångström-Øst Žižek teaches", "Émile teaches"),
+        ("Émile ([[élodie teaches", "Émile élodie teaches"),
+        ("([[A B C D E leaves", "E leaves"),
         ("a spoof of [[The Mask and shoots", "a spoof of The Mask and shoots"),
         ("in [[New York City|New York]], [[USA]].", "in New York, USA."),
         ("sick. [[Image:Red.jpg|right|thumb|Men look on. From right", "sick. From right"),
@@ -92,7 +94,7 @@ def test_both_files_are_needed(folder):
     ],
 )
 def test_the_damage_of_markup_is_cleaned(damaged, clean):
-    assert pl.select(clean_markup(pl.lit(damaged))).item() == clean
+    assert clean_markup(damaged) == clean
 
 
 def test_the_real_folder(shared_data):

@@ -1,28 +1,30 @@
-import polars as pl
+from datetime import date, datetime
+
 import pytest
 
-from plotgenre.corpus.readers.columns import Columns, films_frame
-from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.films import Film
+from plotgenre.corpus.readers.columns import Columns, film_table
+from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Table
 from plotgenre.errors import CorpusError
 
 
-def read(columns: Columns | None = None, labelled: bool = True, **values) -> dict:
+def read(columns: Columns | None = None, labelled: bool = True, **values) -> list[Film]:
     n = len(next(iter(values.values())))
-    raw = pl.DataFrame(values).with_columns(pl.int_range(1, n + 1).alias(ROW))
-    return films_frame(raw, Place("t"), columns or Columns(), labelled=labelled).to_dict(
-        as_series=False
-    )
+    table = Table(list(values), values, range(1, n + 1), Place("t"))
+    return list(film_table(table, columns or Columns(), labelled=labelled).films)
 
 
 @pytest.mark.parametrize("plot", ["plot", "Plot", "OVERVIEW", "summary", "synopsis ", "text"])
 @pytest.mark.parametrize("genres", ["genres", "Genre", "labels", "TAGS"])
 def test_usual_names_are_known_in_any_capitals(plot, genres):
-    films = read(**{plot: ["a"], genres: ["x"]})
-    assert (films["plot"], films["genres"]) == (["a"], [["x"]])
+    assert read(**{plot: ["a"], genres: ["x"]}) == [Film("a", ("x",), "t:1")]
+    assert Columns().serve(plot)
+    assert Columns().serve(genres)
 
 
 def test_the_exact_name_goes_before_the_usual_others():
-    assert read(overview=["no"], Plot=["no"], plot=["yes"], genres=["x"])["plot"] == ["yes"]
+    assert read(overview=["no"], Plot=["no"], plot=["yes"], genres=["x"])[0].plot == "yes"
 
 
 def test_a_name_that_was_asked_for_must_be_there():
@@ -30,9 +32,10 @@ def test_a_name_that_was_asked_for_must_be_there():
         read(Columns(plot="story"), plot=["a"], genres=["x"])
     with pytest.raises(CorpusError, match="t has no id column: expected 'key', found"):
         read(Columns(id="key"), plot=["a"], genres=["x"])
-    assert read(Columns(genres="second"), plot=["a"], genres=["x"], second=["y"])["genres"] == [
-        ["y"]
-    ]
+    second = Columns(genres="second")
+    assert read(second, plot=["a"], genres=["x"], second=["y"])[0].genres == ("y",)
+    assert second.serve("second")
+    assert not second.serve("third")
 
 
 def test_a_long_header_is_shortened_in_the_message():
@@ -49,16 +52,24 @@ def test_a_long_header_is_shortened_in_the_message():
         ([1999.0, None], [1999, None]),
         (["1999-05-01", "c. 2001"], [1999, 2001]),
         (["soon", ""], [None, None]),
-        (pl.Series([0, 366]).cast(pl.Date), [1970, 1971]),
+        ([date(1970, 1, 1), datetime(1971, 1, 2, 3)], [1970, 1971]),
     ],
 )
 def test_years_are_numbers_or_nothing(years, expected):
-    assert read(plot=["a", "b"], genres=["x", "y"], year=years)["year"] == expected
+    films = read(plot=["a", "b"], genres=["x", "y"], year=years)
+    assert [film.year for film in films] == expected
 
 
 def test_ids_are_text_and_a_missing_one_is_the_place():
-    assert read(plot=["a", "b"], genres=["x", "y"], id=[7, None])["id"] == ["7", "t:2"]
-    assert read(plot=["a", "b"], genres=["x", "y"])["id"] == ["t:1", "t:2"]
+    two = {"plot": ["a", "b"], "genres": ["x", "y"]}
+    assert [film.id for film in read(**two, id=[7, None])] == ["7", "t:2"]
+    assert [film.id for film in read(**two, id=[True, " "])] == ["true", "t:2"]
+    assert [film.id for film in read(**two)] == ["t:1", "t:2"]
+
+
+def test_lists_and_objects_are_no_titles():
+    films = read(plot=["a", "b", "c"], genres=["x"] * 3, title=[["T"], {"en": "T"}, " T "])
+    assert [film.title for film in films] == [None, None, "T"]
 
 
 def test_the_first_empty_plot_is_named_and_the_others_are_counted():
@@ -72,7 +83,10 @@ def test_the_first_empty_plot_is_named_and_the_others_are_counted():
         )
 
 
-@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.String])
-def test_plots_may_be_of_any_text_type(dtype):
-    plots = pl.Series(["a", "b"], dtype=dtype)
-    assert read(labelled=False, plot=plots)["plot"] == ["a", "b"]
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(5, "Int64"), (5.0, "Float64"), (["a"], r"List\(String\)"), ({}, "Struct"), (b"", "Binary")],
+)
+def test_plots_of_another_type_than_text_are_refused(value, kind):
+    with pytest.raises(CorpusError, match=f"t: the plot column 'plot' holds {kind}; expected text"):
+        read(labelled=False, plot=["a", None, value])

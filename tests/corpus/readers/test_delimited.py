@@ -1,4 +1,5 @@
 import csv
+import io
 
 import pytest
 
@@ -8,12 +9,16 @@ from plotgenre.corpus.readers.delimited import (
     looks_onehot,
     read_delimited,
 )
-from plotgenre.corpus.readers.places import ROW
 from plotgenre.errors import CorpusError
 
 
+def lines(data: bytes) -> list[str]:
+    return list(io.StringIO(data.decode(), newline="\n"))
+
+
 def rows(data: bytes, dialect: Dialect | None = None) -> list[tuple]:
-    return read_delimited(data, "t", dialect or Dialect()).rows()
+    table = read_delimited(lines(data), "t", dialect or Dialect())
+    return list(zip(table.rows, *table.columns.values(), strict=True))
 
 
 def test_quotes_hold_delimiters_line_ends_and_doubled_quotes():
@@ -70,7 +75,7 @@ def test_a_plot_longer_than_the_csv_module_allows_is_looked_at_too():
     ],
 )
 def test_the_delimiter_is_guessed_from_the_first_record(data, delimiter):
-    assert guess_delimiter(data) == delimiter
+    assert guess_delimiter(lines(data)) == delimiter
 
 
 @pytest.mark.parametrize(
@@ -87,8 +92,30 @@ def test_the_delimiter_is_guessed_from_the_first_record(data, delimiter):
     ],
 )
 def test_onehot_tables_are_known_by_their_first_record(data, onehot):
-    assert looks_onehot(data) is onehot
+    assert looks_onehot(lines(data)) is onehot
 
 
-def test_the_row_column_comes_first():
-    assert read_delimited(b"a,b\n1,2\n", "t", Dialect()).columns == [ROW, "a", "b"]
+def test_all_columns_have_names_and_those_kept_have_values():
+    table = read_delimited(lines(b"a,b,a\n1,2,3\n"), "t", Dialect(), lambda name: name != "b")
+    assert table.names == ["a", "b", "a_2"]
+    assert table.columns == {"a": ["1"], "a_2": ["3"]}
+
+
+@pytest.mark.parametrize(
+    ("record", "fields"),
+    [
+        (b',"",', (None, "", None)),
+        (b'"",,""', ("", None, "")),
+        (b'"a,"",""b",,""', ('a,","b', None, "")),
+        (b'"x\n"",""\n",,c""', ('x\n","\n', None, 'c""')),
+    ],
+)
+def test_only_fields_without_quotes_are_null(record, fields):
+    assert rows(b"a,b,c\n" + record + b"\n") == [(1, *fields)]
+    assert rows(b"a|b|c\n" + record.replace(b",", b"|"), Dialect("|"))[0][2] == fields[1]
+
+
+def test_a_field_that_goes_on_after_its_quote_is_refused():
+    with pytest.raises(CorpusError, match=r"row 1 .*\(from line 2\): ',' expected after '\"'; "):
+        rows(b'a,b\n"x"y,2\n')
+    assert rows(b'a,b\nx "y",2\n') == [(1, 'x "y"', "2")]

@@ -1,15 +1,17 @@
-import polars as pl
+from datetime import date
+
 import pytest
 
 from plotgenre.corpus.readers.names import genre_names
 from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Table
 from plotgenre.errors import CorpusError
 
 
-def names(values, separator=None, dtype=None) -> list[list[str]]:
-    column = pl.Series("genres", values, dtype=dtype)
-    rows = pl.int_range(1, len(column) + 1, eager=True)
-    return genre_names(column, separator, Place("t"), rows).to_list()
+def names(values, separator=None) -> list[list[str]]:
+    rows = range(1, len(values) + 1)
+    table = Table(["genres"], {"genres": values}, rows, Place("t"))
+    return [list(film) for film in genre_names(table, "genres", separator)]
 
 
 @pytest.mark.parametrize(
@@ -40,21 +42,19 @@ def test_a_given_separator_is_not_guessed_over():
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype", "expected"),
+    ("values", "expected"),
     [
-        ([["A", None, " A ", ""], None, []], None, [["A"], [], []]),
-        ([["A", "B"], ["A"]], pl.List(pl.Categorical), [["A", "B"], ["A"]]),
-        ([["A", "B"], ["A", None]], pl.Array(pl.String, 2), [["A", "B"], ["A"]]),
-        ([[{"name": "A", "id": 1}], []], None, [["A"], []]),
-        (["A|B", "A"], pl.Categorical, [["A", "B"], ["A"]]),
-        (["A", "B"], pl.Enum(["A", "B"]), [["A"], ["B"]]),
-        ([None, None], pl.Null, [[], []]),
-        ([[], [None]], pl.List(pl.Null), [[], []]),
-        ([3, None], pl.Int64, [["3"], []]),
+        ([["A", None, " A ", ""], None, []], [["A"], [], []]),
+        ([[{"name": "A", "id": 1}], []], [["A"], []]),
+        ([[{"name": "A"}, {"id": 1}, None]], [["A"]]),
+        ([None, None], [[], []]),
+        ([[], [None]], [[], []]),
+        ([3, None, True, 1.5], [["3"], [], ["true"], ["1.5"]]),
+        ([["A", 7, False], "B|C"], [["A", "7", "false"], ["B", "C"]]),
     ],
 )
-def test_other_types(values, dtype, expected):
-    assert names(values, dtype=dtype) == expected
+def test_other_types(values, expected):
+    assert names(values) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,16 @@ def test_a_broken_list_names_its_row(broken):
 
 
 @pytest.mark.parametrize(
-    "column",
+    ("value", "kind"),
     [
-        pl.Series("genres", [{"a": 1}]),
-        pl.Series("genres", [[{"a": 1}]]),
-        pl.Series("genres", [[["A"]]]),
-        pl.Series("genres", [b"A"]),
-        pl.Series("genres", [1]).cast(pl.Date),
+        ({"a": 1}, "Struct"),
+        ([{"a": 1}], r"List\(Struct\)"),
+        ([["A"]], r"List\(List\(String\)\)"),
+        ([b"A"], r"List\(Binary\)"),
+        (b"A", "Binary"),
+        (date(1970, 1, 2), "Date"),
     ],
 )
-def test_a_type_that_holds_no_names_is_refused(column):
-    with pytest.raises(CorpusError, match=r"'genres' holds .*; expected a list of names, or text"):
-        genre_names(column, None, Place("t"), pl.Series([1]))
+def test_a_type_that_holds_no_names_is_refused(value, kind):
+    with pytest.raises(CorpusError, match=f"'genres' holds {kind}; expected a list of names, or"):
+        names([None, value])

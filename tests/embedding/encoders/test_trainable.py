@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -52,6 +53,34 @@ def test_dropout_is_set_for_training_alone(tiny: Path, sentences: list[str]) -> 
         with torch.no_grad():
             one, other = encoder.vectors(*batch), encoder.vectors(*batch)
         assert torch.equal(one, other) == (dropout == 0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_parts_give_the_vectors_and_gradients_of_the_whole(
+    tiny: Path, sentences: list[str], precision: Literal["float32", "bfloat16"]
+) -> None:
+    encoder = TrainableEncoder(EncoderSettings(name=str(tiny), precision=precision))
+    encoder.module.train()
+    ids, mask = padded(encoder, sentences)
+    split = encoder.split(2)
+    states = split.states(ids, mask)
+    assert states.shape == (*ids.shape, split.width)
+    assert not states.requires_grad
+    found = []
+    for vectors in (encoder.vectors(ids, mask), split.vectors(states, ids, mask)):
+        encoder.module.zero_grad()
+        vectors.square().sum(0)[0].backward()
+        grads = {n: p.grad for n, p in encoder.module.named_parameters() if p.grad is not None}
+        found.append((vectors.detach(), grads))
+    (whole, all_grads), (apart, upper) = found
+    assert torch.equal(whole, apart)
+    learned = {name for name in upper if encoder.depths[name] >= 2}
+    assert learned == {name for name in all_grads if encoder.depths[name] >= 2}
+    assert all(torch.equal(all_grads[name], upper[name]) for name in learned)
+    # Other states in the place of the lowest block's: it did not run.
+    other = split.vectors(torch.zeros_like(states), ids, mask)
+    assert not torch.equal(other, whole)
+    assert torch.equal(encoder.vectors(ids, mask), whole)
 
 
 def test_the_saved_folder_is_an_encoder(tiny: Path, sentences: list[str], tmp_path: Path) -> None:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.readers.cmu import read_cmu
-from plotgenre.corpus.readers.columns import Columns, films_frame, refuse_duplicate_ids
-from plotgenre.corpus.readers.delimited import Dialect, guess_delimiter, read_delimited
+from plotgenre.corpus.readers.columns import Columns, film_table
+from plotgenre.corpus.readers.delimited import lines_and_dialect, read_delimited
 from plotgenre.corpus.readers.jsonl import read_jsonl
 from plotgenre.corpus.readers.onehot import OneHot, read_genres_file, read_onehot
-from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.readers.parquet import read_parquet
 from plotgenre.corpus.readers.sources import FileFormat, Format, Location, Source, find_sources
+from plotgenre.corpus.readers.tables import Keeps, Table, refuse_duplicate_ids
 from plotgenre.errors import CorpusError, InputError
 
 __all__ = ["Columns", "Format", "read_corpus", "read_genres_file"]
@@ -62,6 +63,8 @@ def read_corpus(
         If the files cannot be read as films; says file, row, column and what was expected.
     InputError
         If the format is unknown, or ``genres_file`` is given for one that names its genres itself.
+    MissingExtraError
+        If the files are Parquet and pyarrow is not installed.
     """
     sources, kind = find_sources(path, format)
     if genres_file is not None and kind != "onehot":
@@ -69,17 +72,19 @@ def read_corpus(
     tables: list[OneHot] = []
     if kind == "onehot":
         tables = [read_onehot(source, genres_file) for source in sources]
-        frames = [table.films for table in tables]
+        read = [table.films for table in tables]
     elif kind == "cmu":
-        frames = [read_cmu(_folder(source)) for source in sources]
+        read = [read_cmu(_folder(source)) for source in sources]
     else:
-        frames = [_read_table(source, kind, columns, labelled=labelled) for source in sources]
-    films = pl.concat(frames)
-    if films.is_empty():
+        read = [
+            film_table(_read_table(source, kind, columns.serve), columns, labelled=labelled)
+            for source in sources
+        ]
+    corpus = Corpus.from_films(chain.from_iterable(table.films for table in read))
+    if not len(corpus):
         names = ", ".join(source.name for source in sources[:3])
         raise CorpusError(f"no film in {names}; expected at least one")
-    refuse_duplicate_ids(films)
-    corpus = _corpus(films)
+    refuse_duplicate_ids(chain.from_iterable(table.placed_ids() for table in read))
     return corpus.with_targets(*_stacked(sources, tables)) if tables else corpus
 
 
@@ -102,48 +107,11 @@ def _folder(source: Source) -> Path:
     return source.path if source.path.is_dir() else source.path.parent
 
 
-def _read_table(
-    source: Source, kind: FileFormat, columns: Columns, *, labelled: bool
-) -> pl.DataFrame:
-    place = Place(source.name)
+def _read_table(source: Source, kind: FileFormat, keeps: Keeps) -> Table:
     if kind == "parquet":
-        raw = _read_parquet(source)
-    elif kind == "jsonl":
-        raw, place = read_jsonl(source.text(), source.name), Place(source.name, "line {}")
-    else:
-        raw, place = _read_text(source, kind), Dialect().place(source.name)
-    return films_frame(raw, place, columns, labelled=labelled)
-
-
-def _read_text(source: Source, kind: FileFormat) -> pl.DataFrame:
-    data = source.text()
-    if kind != "tsv":
-        return read_delimited(data, source.name, Dialect(guess_delimiter(data)))
-    try:
-        return read_delimited(data, source.name, Dialect("\t"))
-    except CorpusError:
-        # Some write TAB-separated text with quotes around fields, some with quotes for quotes.
-        with suppress(CorpusError):
-            return read_delimited(data, source.name, Dialect("\t", quoted=False))
-        raise
-
-
-def _read_parquet(source: Source) -> pl.DataFrame:
-    data = source.read()
-    try:
-        return pl.read_parquet(data).with_row_index(ROW, offset=1)
-    # A damaged file can make polars panic, which it does outside its own tree of errors.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise CorpusError(f"{source.name} cannot be read as Parquet: {reason}") from error
-
-
-def _corpus(films: pl.DataFrame) -> Corpus:
-    titles, years = films["title"], films["year"]
-    return Corpus.from_lists(
-        plots=films["plot"].to_list(),
-        genres=films["genres"].to_list(),
-        ids=films["id"].to_list(),
-        titles=None if titles.null_count() == len(titles) else titles.to_list(),
-        years=None if years.null_count() == len(years) else years.to_list(),
-    )
+        return read_parquet(source, keeps)
+    with closing(source.lines()) as lines:
+        if kind == "jsonl":
+            return read_jsonl(lines, source.name, keeps)
+        all_lines, dialect = lines_and_dialect(lines, source, kind)
+        return read_delimited(all_lines, source.name, dialect, keeps)

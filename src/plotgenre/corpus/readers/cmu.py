@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import logging
+import re
+import unicodedata
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from itertools import repeat, takewhile
 from pathlib import Path
+from typing import Any
 
-import polars as pl
-
-from plotgenre.corpus.readers.columns import (
-    SOURCE,
-    UNIT,
-    Columns,
-    films_frame,
-    refuse_duplicate_ids,
-)
+from plotgenre.corpus.readers.columns import Columns, film_table
 from plotgenre.corpus.readers.delimited import Dialect, read_delimited
 from plotgenre.corpus.readers.names import genre_names
-from plotgenre.corpus.readers.places import ROW, Place
 from plotgenre.corpus.readers.sources import CMU_METADATA, CMU_PLOTS, Source
+from plotgenre.corpus.readers.tables import FilmTable, Table, refuse_duplicate_ids
 from plotgenre.errors import CorpusError
 
 _METADATA = [
     *("id", "freebase_id", "title", "year", "revenue"),
     *("runtime", "languages", "countries", "genres"),
 ]
+# A letter, as \\p{L} is elsewhere.
+_LETTER = r"[^\W\d_]"
 logger = logging.getLogger(__name__)
 
+
+def _after_name(link: re.Match[str]) -> str:
+    """What follows the capitalised words of a cut link."""
+    words = link[1].split(" ")
+    capitals = takewhile(lambda word: unicodedata.category(word[0]) == "Lu", words)
+    rest = words[len(list(capitals)) :]
+    return link[0] if rest == words else "".join(f" {word}" for word in rest)
+
+
 # What the corpus's makers left of Wikipedia's markup when they removed brackets and their contents.
-# Applied in order; each is (pattern, replacement) in the syntax of Rust's regex.
-MARKUP: tuple[tuple[str, str], ...] = (
+# Applied in order; each is a pattern and its replacement.
+MARKUP: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # {{quote box}}, {{plot}}; twice, for one within another.
-    (r"\{\{[^{}]*\}\}", " "),
-    (r"\{\{[^{}]*\}\}", " "),
+    (re.compile(r"\{\{[^{}]*\}\}"), " "),
+    (re.compile(r"\{\{[^{}]*\}\}"), " "),
     # <ref name=x/>, <ref>…</ref>, and a reference of which only "<ref name1991|…}}" is left.
-    (r"(?i)<ref\b[^<>]*/>", " "),
-    (r"(?is)<ref\b[^<>]*>.*?</ref\s*>", " "),
-    (r"(?i)<ref\b[^<>{}]*\}\}", " "),
-    (r"<!--.*?-->", " "),
-    (r"(?i)</?[a-z][^<>]*>", " "),
+    (re.compile(r"(?i)<ref\b[^<>]*/>"), " "),
+    (re.compile(r"(?is)<ref\b[^<>]*>.*?</ref\s*>"), " "),
+    (re.compile(r"(?i)<ref\b[^<>{}]*\}\}"), " "),
+    (re.compile(r"<!--.*?-->"), " "),
+    (re.compile(r"(?i)</?[a-z][^<>]*>"), " "),
     # [[Image:x.jpg|thumb|A caption]], to its end, or to the caption's first sentence end if cut.
-    (r"(?i)\[\[(?:image|file):[^\[\]|]*(?:\|[^\[\]|.]*)*(?:\]\]|\.|$)", " "),
+    (re.compile(r"(?i)\[\[(?:image|file):[^\[\]|]*(?:\|[^\[\]|.]*)*(?:\]\]|\.|\Z)"), " "),
     # [[Target|shown]] and [[shown]].
-    (r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]", "${1}"),
+    (re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]"), r"\1"),
     # "Nirmal ([[Karthik teaches": an actor's link, cut: up to four capitalised words.
-    (r"\(\[\[\p{Lu}[\p{L}.'’-]*(?: \p{Lu}[\p{L}'’-]*){0,3}", ""),
-    (r"\[?https?://[^\s\]]+\]?", " "),
-    (r"={2,} *[^=]{1,60}? *={2,}", " "),
-    (r"'{2,}", ""),
-    (r"\(\[\[|\[\[|\]\]|\{\{|\}\}|\( *\)", " "),
-    # The gaps that all these removals leave.
-    (r"\s+", " "),
-    (r" ([.,;:!?])", "${1}"),
+    (
+        re.compile(
+            rf"\(\[\[({_LETTER}(?:{_LETTER}|[.'’-])*(?: {_LETTER}(?:{_LETTER}|['’-])*){{0,3}})"
+        ),
+        _after_name,
+    ),
+    (re.compile(r"\[?https?://[^\s\]]+\]?"), " "),
+    (re.compile(r"={2,} *[^=]{1,60}? *={2,}"), " "),
+    (re.compile(r"'{2,}"), ""),
+    (re.compile(r"\(\[\[|\[\[|\]\]|\{\{|\}\}|\( *\)"), " "),
 )
 ENTITIES = {
     "&mdash;": "—",
@@ -68,18 +80,19 @@ ENTITIES = {
     "&gt;": ">",
     "&amp;": "&",
 }
+_ENTITY = re.compile("|".join(ENTITIES))
 
 
-def clean_markup(plot: pl.Expr) -> pl.Expr:
-    """A text expression without Wikipedia's markup, its entities and the gaps they leave."""
-    plot = plot.str.replace_many(list(ENTITIES), list(ENTITIES.values()))
+def clean_markup(plot: str) -> str:
+    """The plot without Wikipedia's markup, its entities and the gaps they leave."""
+    plot = _ENTITY.sub(lambda entity: ENTITIES[entity[0]], plot)
     for pattern, replacement in MARKUP:
-        plot = plot.str.replace_all(pattern, replacement)
-    return plot.str.strip_chars()
+        plot = pattern.sub(replacement, plot)
+    return re.sub(" (?=[.,;:!?])", "", " ".join(plot.split()))
 
 
-def read_cmu(folder: Path) -> pl.DataFrame:
-    """The films of a CMU folder, as `films_frame` has them.
+def read_cmu(folder: Path) -> FilmTable:
+    """The films of a CMU folder.
 
     A film without metadata has no genres. Metadata without a plot is ignored. A film whose plot is
     nothing but markup is left out, and the log says how many there were.
@@ -90,39 +103,41 @@ def read_cmu(folder: Path) -> pl.DataFrame:
         If one of the two files is missing, empty or ragged, or an id stands twice in one of them.
     """
     plots = _read(folder, CMU_PLOTS, ["id", "plot"])
-    metadata = _read_metadata(folder)
-    films = films_frame(
-        plots.join(metadata, on="id", how="left", maintain_order="left"),
-        Place(CMU_PLOTS),
-        Columns(),
-    )
-    refuse_duplicate_ids(films)
-    cleaned = films.with_columns(clean_markup(pl.col("plot")))
-    kept = cleaned.filter(pl.col("plot") != "")
-    if left_out := cleaned.height - kept.height:
+    films = film_table(_joined(plots, _metadata(folder)), Columns())
+    refuse_duplicate_ids(films.placed_ids())
+    cleaned = [replace(film, plot=clean_markup(film.plot)) for film in films.films]
+    kept = [i for i, film in enumerate(cleaned) if film.plot]
+    if left_out := len(cleaned) - len(kept):
         logger.warning("%d films of %s left out: their plots are only markup", left_out, folder)
-    return kept
+    return FilmTable([cleaned[i] for i in kept], [films.rows[i] for i in kept], films.place)
 
 
-def _read_metadata(folder: Path) -> pl.DataFrame:
-    place = Place(CMU_METADATA)
-    table = _read(folder, CMU_METADATA, _METADATA).with_columns(
-        pl.lit(place.source).alias(SOURCE), pl.lit(place.unit).alias(UNIT)
-    )
-    refuse_duplicate_ids(table)
-    genres = genre_names(table["genres"], ",", place, table[ROW])
-    return table.select("id", "title", "year", genres)
+def _joined(plots: Table, metadata: dict[str, tuple[Any, ...]]) -> Table:
+    found = [metadata.get(name, (None, None, ())) for name in plots.columns["id"]]
+    titles, years, genres = zip(*found, strict=True) if found else ((), (), ())
+    columns = {**plots.columns, "title": titles, "year": years, "genres": genres}
+    return Table(list(columns), columns, plots.rows, plots.place)
 
 
-def _read(folder: Path, name: str, names: list[str]) -> pl.DataFrame:
+def _metadata(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """Title, year and genres by id."""
+    table = _read(folder, CMU_METADATA, _METADATA)
+    ids, titles, years = (table.columns[name] for name in ("id", "title", "year"))
+    refuse_duplicate_ids(zip(ids, repeat(table.place), table.rows))
+    known = zip(titles, years, genre_names(table, "genres", ","), strict=True)
+    return dict(zip(ids, known, strict=True))
+
+
+def _read(folder: Path, name: str, names: list[str]) -> Table:
     path = folder / name
     if not path.is_file():
         raise CorpusError(f"{folder} has no {name}; expected {CMU_PLOTS} and {CMU_METADATA}")
     dialect = Dialect("\t", header=False, quoted=False)
-    frame = read_delimited(Source(path, name).text(), name, dialect)
-    if frame.width != len(names) + 1:
+    with closing(Source(path, name).lines()) as lines:
+        table = read_delimited(lines, name, dialect)
+    if len(table.names) != len(names):
         raise CorpusError(
-            f"{name} has {frame.width - 1} columns between TABs; expected {len(names)}"
+            f"{name} has {len(table.names)} columns between TABs; expected {len(names)}"
         )
-    frame.columns = [ROW, *names]
-    return frame
+    columns = dict(zip(names, table.columns.values(), strict=True))
+    return Table(names, columns, table.rows, table.place)

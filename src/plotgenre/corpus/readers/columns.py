@@ -1,17 +1,16 @@
-"""Which column is which, and from raw columns to one clean frame of films."""
+"""Which column is which, and from raw columns to films."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
-import polars as pl
-
+from plotgenre.corpus.films import Film
 from plotgenre.corpus.readers.names import genre_names
-from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.readers.tables import FilmTable, Table, as_text, kind_of
 from plotgenre.errors import CorpusError
 
-SOURCE, UNIT = "source", "unit"
 USUAL_NAMES = {
     "plot": ("plot", "overview", "summary", "synopsis", "description", "text"),
     "genres": ("genres", "genre", "labels", "tags"),
@@ -19,6 +18,8 @@ USUAL_NAMES = {
     "title": ("title",),
     "year": ("year",),
 }
+_USUAL = frozenset(chain.from_iterable(USUAL_NAMES.values()))
+_YEAR = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,126 +45,109 @@ class Columns:
     year: str = "year"
     separator: str | None = None
 
+    def serve(self, name: str) -> bool:
+        """Whether a column of this name may be one of the five."""
+        wanted = (self.plot, self.genres, self.id, self.title, self.year)
+        return name in wanted or name.strip().lower() in _USUAL
 
-def films_frame(
-    raw: pl.DataFrame, place: Place, columns: Columns, *, labelled: bool = True
-) -> pl.DataFrame:
-    """Films in one fixed form, whatever table they come from.
+
+def film_table(table: Table, columns: Columns, *, labelled: bool = True) -> FilmTable:
+    """Films, whatever table they come from.
+
+    A film's genres are stripped, without nulls and repeats. One without an id is called by file and
+    row.
 
     Parameters
     ----------
-    raw
-        The columns of the table, and ``ROW`` as its people count.
-    place
-        What errors call the table and its rows.
     labelled
         Whether there must be a genres column.
-
-    Returns
-    -------
-    pl.DataFrame
-        plot (text), genres (list of text), id (text), title (text), year (integer), ``ROW``,
-        ``SOURCE`` and ``UNIT``. Genres are stripped, without nulls and repeats.
 
     Raises
     ------
     CorpusError
         If a column is missing or of a type that cannot hold what it should, or a plot is empty.
     """
-    names = [name for name in raw.columns if name != ROW]
-    plot = _named("plot", columns.plot, names, place)
+    plot = _named("plot", columns.plot, table)
     if plot is None:
-        raise _missing("plot", columns.plot, names, place)
-    genres = _named("genres", columns.genres, names, place)
+        raise _missing("plot", columns.plot, table)
+    genres = _named("genres", columns.genres, table)
     if genres is None and labelled:
-        raise _missing("genres", columns.genres, names, place)
-    by_row = pl.concat_str(pl.lit(f"{place.source}:"), pl.col(ROW).cast(pl.String))
-    frame = raw.select(
-        _plots(raw, plot, place).alias("plot"),
-        _genres(raw, genres, columns.separator, place).alias("genres"),
-        pl.coalesce(_text(raw, _named("id", columns.id, names, place)), by_row).alias("id"),
-        _text(raw, _named("title", columns.title, names, place)).alias("title"),
-        _years(raw, _named("year", columns.year, names, place)).alias("year"),
-        pl.col(ROW).cast(pl.UInt32),
-        pl.lit(place.source).alias(SOURCE),
-        pl.lit(place.unit).alias(UNIT),
+        raise _missing("genres", columns.genres, table)
+    _refuse_other_than_text(plot, table)
+    ids = [
+        name or f"{table.place.source}:{row}"
+        for name, row in zip(_texts("id", columns.id, table), table.rows, strict=True)
+    ]
+    _refuse_empty_plots(plot, table, ids)
+    films = map(
+        Film,
+        table.columns[plot],
+        genre_names(table, genres, columns.separator) if genres else [()] * len(ids),
+        ids,
+        _texts("title", columns.title, table),
+        map(_year, _texts("year", columns.year, table)),
     )
-    _refuse_empty_plots(frame, plot)
-    return frame
+    return FilmTable(list(films), table.rows, table.place)
 
 
-def refuse_duplicate_ids(frame: pl.DataFrame) -> None:
-    """Raise CorpusError at the first id that two films of a films frame share; names both rows."""
-    if frame["id"].n_unique() == frame.height:
-        return
-    later = frame.filter(~pl.col("id").is_first_distinct()).row(0, named=True)
-    first = frame.filter(pl.col("id") == later["id"]).row(0, named=True)
-    raise CorpusError(
-        f"{_place(later)}: the id {later['id']!r} already stands in {_place(first)}; "
-        "expected an id of its own for every film"
-    )
-
-
-def _place(film: dict[str, Any]) -> str:
-    return Place(film[SOURCE], film[UNIT]).at(film[ROW])
-
-
-def _named(role: str, wanted: str, names: list[str], place: Place) -> str | None:
+def _named(role: str, wanted: str, table: Table) -> str | None:
     """The column for a role; None where there is none and its name was left at the default."""
-    if wanted in names:
+    if wanted in table.names:
         return wanted
     if wanted != USUAL_NAMES[role][0]:
-        raise _missing(role, wanted, names, place)
+        raise _missing(role, wanted, table)
     # Of two columns that differ in capitals only, the left one.
-    by_lower = {name.strip().lower(): name for name in reversed(names)}
+    by_lower = {name.strip().lower(): name for name in reversed(table.names)}
     return next((by_lower[name] for name in USUAL_NAMES[role] if name in by_lower), None)
 
 
-def _missing(role: str, wanted: str, names: list[str], place: Place) -> CorpusError:
-    usual = USUAL_NAMES[role]
+def _missing(role: str, wanted: str, table: Table) -> CorpusError:
+    usual, names = USUAL_NAMES[role], table.names
     others = f" (or {', '.join(usual[1:])})" if wanted == usual[0] and len(usual) > 1 else ""
     shown = ", ".join(repr(name if len(name) <= 40 else f"{name[:40]}…") for name in names[:12])
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     # A header of digits is a row of the origin's table that is wrong in its first line.
     hint = "; a table without a header is read by format='onehot'" if "0" in names else ""
     return CorpusError(
-        f"{place.source} has no {role} column: expected {wanted!r}{others}, "
+        f"{table.place.source} has no {role} column: expected {wanted!r}{others}, "
         f"found {shown or 'none'}{more}{hint}"
     )
 
 
-def _plots(raw: pl.DataFrame, name: str, place: Place) -> pl.Expr:
-    kind = raw.schema[name]
-    if not isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null):
-        raise CorpusError(f"{place.source}: the plot column {name!r} holds {kind}; expected text")
-    return pl.col(name).cast(pl.String)
-
-
-def _refuse_empty_plots(frame: pl.DataFrame, column: str) -> None:
-    empty = frame.filter(pl.col("plot").is_null() | (pl.col("plot").str.strip_chars() == ""))
-    if empty.is_empty():
+def _refuse_other_than_text(name: str, table: Table) -> None:
+    values = table.columns[name]
+    if set(map(type, values)) <= {str, type(None)}:
         return
-    film = empty.row(0, named=True)
-    more = f" (and {empty.height - 1} more are)" if empty.height > 1 else ""
+    other = next(value for value in values if not isinstance(value, str | None))
     raise CorpusError(
-        f"{_place(film)}, column {column!r}: the plot of the film {film['id']!r} is "
-        f"{'null' if film['plot'] is None else 'empty'}{more}; expected text"
+        f"{table.place.source}: the plot column {name!r} holds {kind_of(other)}; expected text"
     )
 
 
-def _genres(raw: pl.DataFrame, name: str | None, separator: str | None, place: Place) -> pl.Series:
+def _refuse_empty_plots(name: str, table: Table, ids: list[str]) -> None:
+    plots = table.columns[name]
+    empty = [i for i, plot in enumerate(plots) if not plot or plot.isspace()]
+    if not empty:
+        return
+    i, more = empty[0], f" (and {len(empty) - 1} more are)" if len(empty) > 1 else ""
+    raise CorpusError(
+        f"{table.place.at(table.rows[i])}, column {name!r}: the plot of the film {ids[i]!r} is "
+        f"{'null' if plots[i] is None else 'empty'}{more}; expected text"
+    )
+
+
+def _texts(role: str, wanted: str, table: Table) -> list[str | None]:
+    """A role's values, stripped; None for lists, objects and blank ones."""
+    name = _named(role, wanted, table)
     if name is None:
-        return pl.Series([[]] * raw.height, dtype=pl.List(pl.String))
-    return genre_names(raw[name], separator, place, raw[ROW])
+        return [None] * len(table.rows)
+    return [
+        None if isinstance(value, list | dict | None) else as_text(value).strip() or None
+        for value in table.columns[name]
+    ]
 
 
-def _text(raw: pl.DataFrame, name: str | None) -> pl.Expr:
-    if name is None or raw.schema[name].is_nested():
-        return pl.lit(None, dtype=pl.String)
-    text = pl.col(name).cast(pl.String).str.strip_chars()
-    return pl.when(text != "").then(text)
-
-
-def _years(raw: pl.DataFrame, name: str | None) -> pl.Expr:
+def _year(text: str | None) -> int | None:
     # The first four digits in a row serve 1999, 1999.0, "1999-05-01" and dates alike.
-    return _text(raw, name).str.extract(r"(\d{4})").cast(pl.Int64)
+    digits = _YEAR.search(text or "")
+    return int(digits[0]) if digits else None

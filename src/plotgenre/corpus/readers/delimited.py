@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain, count, islice
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
 
-import polars as pl
-
-from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Keeps, Table
 from plotgenre.errors import CorpusError
 
 if TYPE_CHECKING:
     from _csv import Reader
 
+    from plotgenre.corpus.readers.sources import FileFormat, Source
+
 BINARY = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 _DELIMITERS = (",", ";", "\t", "|")
+# What is looked at to guess the delimiter.
+_HEAD = 1000
+# An opening quote that none closes must not make the rest of a large file one field.
+_LONGEST_FIELD = 1 << 24
+_BARE_RETURN = re.compile(r"\r(?!\n|\Z)")
+_CSV_LIMIT = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,109 +53,212 @@ class Dialect:
         return Place(source, "row {} after the header" if self.header else "row {}")
 
 
-def read_delimited(data: bytes, source: str, dialect: Dialect) -> pl.DataFrame:
-    """A table of text columns, with a column ``ROW`` that counts records from 1 after the header.
-
-    Records that are blank from end to end are left out, but counted.
+class Record(NamedTuple):
+    """A record of a text table.
 
     Parameters
     ----------
-    data
-        UTF-8 without a byte order mark.
-    source
-        What errors call the file.
+    number
+        From 1; the header's is 0.
+    line
+        The line it begins in, from 1.
+    fields
+        Empty where it cannot be read.
+    text
+        As it stands in the file.
+    error
+        How a sentence goes on that begins with the record, where it cannot be read.
+    """
+
+    number: int
+    line: int
+    fields: list[str]
+    text: str
+    error: str | None = None
+
+    def refuse(self, place: Place) -> None:
+        """Raise CorpusError if it cannot be read."""
+        if self.error:
+            raise CorpusError(f"{place.at(self.number)} (from line {self.line}){self.error}")
+
+    def with_nulls(self, dialect: Dialect) -> Sequence[str | None]:
+        """The fields, ``None`` for those with nothing in them, not even quotes."""
+        if "" not in self.fields:
+            return self.fields
+        if not dialect.quoted or '""' not in self.text:
+            return [field or None for field in self.fields]
+        mark = re.escape(dialect.delimiter)
+        found = re.finditer(rf'(?:^|{mark})(?:("[^"]*(?:""[^"]*)*")|[^{mark}]*)', self.text)
+        quoted = (match[1] is not None for match in found)
+        return [
+            field if field or in_quotes else None
+            for field, in_quotes in zip(self.fields, quoted, strict=True)
+        ]
+
+
+def records(lines: Iterable[str], source: str, dialect: Dialect) -> Iterator[Record]:
+    r"""The records of a table from its header on; blank ones are left out, but counted.
+
+    A bare ``\r``, which some write into fields without quoting them, reads as a space.
 
     Raises
     ------
     CorpusError
-        If a record has more or fewer fields than the first, or a quote is never closed.
+        If the header cannot be read, or a quote is never closed, which the file's end shows.
     """
-    try:
-        frame = pl.read_csv(
-            data,
-            separator=dialect.delimiter,
-            has_header=dialect.header,
-            quote_char='"' if dialect.quoted else None,
-            infer_schema=False,
-        )
-    except pl.exceptions.PolarsError as error:
-        _refuse_ragged(data, source, dialect, strict=True)
-        reason = str(error).splitlines()[0]
-        raise CorpusError(f"{source} cannot be read as a table of text: {reason}") from error
-    frame = frame.with_row_index(ROW, offset=1)
-    filled = frame.filter(~pl.all_horizontal(pl.exclude(ROW).is_null()))
-    # polars fills a short record up with nulls, so one shows in the last column. Looking closer is
-    # slow, and less forgiving of stray quotes than polars was, hence not strict.
-    if filled.to_series(-1).null_count():
-        _refuse_ragged(data, source, dialect, strict=False)
-    return filled
+    taken: list[str] = []
+    reader = _reader(_noted(lines, taken), dialect)
+    number, line, expected = 0 if dialect.header else 1, 0, 0
+    while True:
+        fields, error = _next(reader)
+        if fields is None:
+            return
+        text, first_line, line = "".join(taken), line + 1, reader.line_num
+        at_end = bool(taken) and not taken[-1]
+        taken.clear()
+        if error and (at_end or not (number or expected)):
+            Record(number, first_line, [], text, error).refuse(dialect.place(source))
+        blank = not error and not any(fields) and '"' not in text
+        expected = expected or (0 if blank else len(fields))
+        if not blank:
+            if not error and len(fields) != expected:
+                error = _ragged(len(fields), expected)
+            yield Record(number, first_line, [] if error else fields, text, error)
+        # Blank lines above a header are no rows.
+        number += 1 if number or expected else 0
 
 
-def guess_delimiter(data: bytes) -> str:
+def column_names(header: Iterable[str]) -> list[str]:
+    """The names of columns; one that stands twice is numbered."""
+    names: dict[str, None] = {}
+    for name in header:
+        numbered = (f"{name}_{k}" for k in count(2))
+        names[next(free for free in chain([name], numbered) if free not in names)] = None
+    return list(names)
+
+
+def lines_and_dialect(
+    lines: Iterator[str], source: Source, kind: FileFormat
+) -> tuple[Iterator[str], Dialect]:
+    """All of the lines of a source, and how they are written.
+
+    The delimiter of a CSV is guessed from its first record. Some put quotes around the fields of a
+    TSV, for some a quote in it is a quote: the first is taken, unless only the second gives every
+    record as many fields.
+    """
+    if kind == "tsv":
+        return lines, _tsv_dialect(source)
+    head = list(islice(lines, _HEAD))
+    return chain(head, lines), Dialect(guess_delimiter(head))
+
+
+def _tsv_dialect(source: Source) -> Dialect:
+    def sound(dialect: Dialect) -> bool:
+        with closing(source.lines()) as lines, suppress(CorpusError):
+            return all(record.error is None for record in records(lines, source.name, dialect))
+        return False
+
+    quoted, unquoted = Dialect("\t"), Dialect("\t", quoted=False)
+    # What is no regular file can be read but once.
+    if source.path is None or not source.path.is_file():
+        return quoted
+    return unquoted if not sound(quoted) and sound(unquoted) else quoted
+
+
+def read_delimited(
+    lines: Iterable[str], source: str, dialect: Dialect, keeps: Keeps = lambda _: True
+) -> Table:
+    """A table of text columns; a field with nothing in it, not even quotes, is ``None``.
+
+    Without a header columns are called 0, 1 and so on.
+
+    Raises
+    ------
+    CorpusError
+        If a record has more or fewer fields than the first, or its quotes are wrong.
+    """
+    place, rows = dialect.place(source), []
+    names: list[str] = []
+    kept: list[int] = []
+    values: list[list[str | None]] = []
+    for record in records(lines, source, dialect):
+        record.refuse(place)
+        if not names:
+            names = column_names(
+                record.fields if dialect.header else map(str, range(len(record.fields)))
+            )
+            kept = [j for j, name in enumerate(names) if keeps(name)]
+            if dialect.header:
+                continue
+        fields = record.with_nulls(dialect)
+        rows.append(record.number)
+        values.append([fields[j] for j in kept])
+    columns = {names[j]: [row[k] for row in values] for k, j in enumerate(kept)}
+    return Table(names, columns, rows, place)
+
+
+def guess_delimiter(head: Sequence[str]) -> str:
     """The one of ``, ; TAB |`` that makes the first record a one-hot one, or else cuts it finest.
 
     The comma where two cut it alike.
+
+    Parameters
+    ----------
+    head
+        The first lines of the table.
     """
 
     def fitness(delimiter: str) -> tuple[bool, int]:
-        fields = _first_record(data, delimiter)
+        fields = _first_record(head, delimiter)
         return _is_onehot(fields), len(fields)
 
     return max(_DELIMITERS, key=fitness)
 
 
-def looks_onehot(data: bytes) -> bool:
+def looks_onehot(lines: Iterable[str]) -> bool:
     """Whether the first record is a plot and then nothing but 0/1, as in the origin's tables."""
-    return _is_onehot(_first_record(data, guess_delimiter(data)))
+    head = list(islice(lines, _HEAD))
+    return _is_onehot(_first_record(head, guess_delimiter(head)))
 
 
 def _is_onehot(fields: list[str]) -> bool:
     return len(fields) > 1 and all(field.strip().lower() in BINARY for field in fields[1:])
 
 
-def _refuse_ragged(data: bytes, source: str, dialect: Dialect, *, strict: bool) -> None:
-    place, row, line, expected = dialect.place(source), 0, 0, 0
-    first = 0 if dialect.header else 1
-    with _long_fields_allowed():
-        records = _records(data, dialect, strict=strict)
-        try:
-            for row, fields in enumerate(records, start=first):
-                expected = expected or len(fields)
-                if fields and len(fields) != expected:
-                    columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-                    raise CorpusError(
-                        f"{place.at(row)} (from line {line + 1}) has {columns}; "
-                        f"expected {expected}, as in the first row"
-                    )
-                line = records.line_num
-        except csv.Error as error:
-            raise CorpusError(
-                f"{place.at(row + 1 if line else first)} (from line {line + 1})"
-                f": {error}; expected every quoted field to end in a double quote"
-            ) from error
+def _first_record(head: Sequence[str], delimiter: str) -> list[str]:
+    with suppress(CorpusError):
+        return next((record.fields for record in records(head, "", Dialect(delimiter))), [])
+    return []
 
 
-def _first_record(data: bytes, delimiter: str) -> list[str]:
-    with _long_fields_allowed():
-        try:
-            records = _records(data, Dialect(delimiter), strict=False)
-            return next((fields for fields in records if fields), [])
-        except csv.Error:
-            return []
+def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines, each noted in ``taken`` as it is taken; at their end so is an empty one."""
+    for line in lines:
+        whole = _BARE_RETURN.sub(" ", line) if "\r" in line else line
+        taken.append(whole)
+        yield whole
+    taken.append("")
 
 
-def _records(data: bytes, dialect: Dialect, *, strict: bool) -> Reader:
-    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+def _reader(lines: Iterator[str], dialect: Dialect) -> Reader:
     if not dialect.quoted:
         return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
-    return csv.reader(lines, delimiter=dialect.delimiter, strict=strict)
+    return csv.reader(lines, delimiter=dialect.delimiter, strict=True)
 
 
-@contextmanager
-def _long_fields_allowed() -> Iterator[None]:
-    """The csv module refuses fields of over 128 KiB, and its limit is the whole process's."""
-    before = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
+def _next(reader: Reader) -> tuple[list[str] | None, str | None]:
+    """The fields of the next record, None after the last; or why it cannot be read."""
+    # The csv module refuses fields of over 128 KiB, and its limit is the whole process's.
+    with _CSV_LIMIT:
+        before = csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            return next(reader, None), None
+        except csv.Error as error:
+            return [], f": {error}; expected every quoted field to end in a double quote"
+        finally:
+            csv.field_size_limit(before)
+
+
+def _ragged(found: int, expected: int) -> str:
+    columns = "1 column" if found == 1 else f"{found} columns"
+    return f" has {columns}; expected {expected}, as in the first row"

@@ -1,102 +1,100 @@
-"""Genre names out of a column: lists, structs with a name, JSON-like text, separated text."""
+"""Genre names out of a column: lists, objects with a name, JSON-like text, separated text."""
 
 from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, time, timedelta
 from typing import Any
 
-import polars as pl
-
-from plotgenre.corpus.readers.places import Place
+from plotgenre.corpus.readers.tables import Table, as_text, kind_of
 from plotgenre.errors import CorpusError
 
-_LISTS = pl.List(pl.String)
 _SEPARATORS = ("|", ";", ",")
+_NO_NAMES = (dict, bytes, date, time, timedelta)
 
 
-def genre_names(
-    column: pl.Series, separator: str | None, place: Place, rows: pl.Series
-) -> pl.Series:
+def genre_names(table: Table, name: str, separator: str | None) -> list[tuple[str, ...]]:
     """The genre names of each film: stripped, without nulls, empty names and repeats.
 
     Parameters
     ----------
-    column
-        A list of names or of structs with a field ``name``; or text: a JSON or Python list or
-        object (whose values are the names), or names with a separator between them.
+    name
+        The column. It holds lists of names or of objects with a ``name``; or text: a JSON or Python
+        list or object (whose values are the names), or names with a separator between them.
     separator
         What stands between names in a text; ``None`` guesses, see `Columns`.
-    place, rows
-        What errors call the table, and each film's row in it, shape (n,).
 
     Returns
     -------
-    pl.Series
-        Lists of text, shape (n,); a null becomes an empty list.
+    list
+        One tuple a film; a null becomes an empty one.
 
     Raises
     ------
     CorpusError
-        If the column is of another type, or a JSON-like text is broken.
+        If the column holds anything else, or a JSON-like text is broken.
     """
-    kind = column.dtype
-    if isinstance(kind, pl.List | pl.Array):
-        lists = _of_lists(column, place)
-    elif kind.is_nested() or kind.is_temporal() or kind == pl.Binary or kind == pl.Object:
-        raise _wrong_type(column, place)
-    else:
-        lists = _of_texts(column.cast(pl.String).str.strip_chars(), separator, place, rows)
-    stripped = lists.list.eval(pl.element().str.strip_chars())
-    filled = stripped.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0))
-    return filled.list.unique(maintain_order=True).fill_null(pl.Series([[]], dtype=_LISTS))
-
-
-def _wrong_type(column: pl.Series, place: Place) -> CorpusError:
-    return CorpusError(
-        f"{place.source}: the genres column {column.name!r} holds {column.dtype}; "
-        "expected a list of names, or text"
-    )
-
-
-def _of_lists(column: pl.Series, place: Place) -> pl.Series:
-    lists = column.arr.to_list() if isinstance(column.dtype, pl.Array) else column
-    inner = lists.dtype.inner  # type: ignore[attr-defined]
-    if isinstance(inner, pl.Struct):
-        if "name" not in {field.name for field in inner.fields}:
-            raise _wrong_type(column, place)
-        lists = lists.list.eval(pl.element().struct.field("name"))
-        inner = lists.dtype.inner  # type: ignore[attr-defined]
-    if inner.is_nested() or inner == pl.Binary:
-        raise _wrong_type(column, place)
-    return lists.cast(_LISTS)
-
-
-def _of_texts(texts: pl.Series, separator: str | None, place: Place, rows: pl.Series) -> pl.Series:
-    like_json = texts.str.contains(r"^[\[{]").fill_null(False)
-    plain = texts.set(like_json, None)
-    plain_lists = plain.str.split(separator or _guess_separator(plain))
-    if not like_json.any():
-        return plain_lists
-    # Few distinct lists serve many films, and polars reads no Python literals.
-    distinct = texts.filter(like_json).unique(maintain_order=True)
-    parsed = [_parse(text) for text in distinct]
-    if None in parsed:
-        broken = distinct[parsed.index(None)]
-        row = rows.filter(texts == broken)[0]
+    values = table.columns[name]
+    _refuse_what_holds_no_names(values, table, name)
+    # Few distinct texts serve many films.
+    texts = [None if _is_list(value) else as_text(value).strip() for value in values]
+    films = Counter(text for text in texts if text is not None)
+    read = _names_of_texts(films, separator)
+    if broken := next((text for text in films if read[text] is None), None):
         raise CorpusError(
-            f"{place.at(row)}, column {texts.name!r}: {broken[:80]!r} is not a list of genre "
-            'names; expected for example ["Drama", "Comedy"]'
+            f"{table.place.at(table.rows[texts.index(broken)])}, column {name!r}: {broken[:80]!r} "
+            'is not a list of genre names; expected for example ["Drama", "Comedy"]'
         )
-    read = pl.DataFrame({"text": distinct, "names": pl.Series(parsed, dtype=_LISTS)})
-    json_lists = (
-        texts.alias("text").to_frame().join(read, on="text", how="left", maintain_order="left")
-    ).get_column("names")
-    return plain_lists.zip_with(~like_json, json_lists)
+    return [
+        _distinct(value or ()) if text is None else read[text] or ()
+        for value, text in zip(values, texts, strict=True)
+    ]
 
 
-def _guess_separator(texts: pl.Series) -> str:
-    films = {mark: int(texts.str.contains(mark, literal=True).sum()) for mark in _SEPARATORS}
+def _is_list(value: Any) -> bool:
+    return value is None or isinstance(value, list | tuple)
+
+
+def _refuse_what_holds_no_names(values: Sequence[Any], table: Table, name: str) -> None:
+    lists = [value for value in values if value and _is_list(value)]
+    named = any("name" in item for items in lists for item in items if isinstance(item, dict))
+
+    def wrong(item: Any) -> bool:
+        inner = item.get("name") if named and isinstance(item, dict) else item
+        return isinstance(inner, list | tuple | dict | bytes)
+
+    for value in values:
+        if any(map(wrong, value or ())) if _is_list(value) else isinstance(value, _NO_NAMES):
+            raise CorpusError(
+                f"{table.place.source}: the genres column {name!r} holds {kind_of(value)}; "
+                "expected a list of names, or text"
+            )
+
+
+def _distinct(names: Iterable[Any]) -> tuple[str, ...]:
+    plain = (name.get("name") if isinstance(name, dict) else name for name in names)
+    stripped = (as_text(name).strip() for name in plain if name is not None)
+    return tuple(dict.fromkeys(name for name in stripped if name))
+
+
+def _names_of_texts(
+    films: Counter[str], separator: str | None
+) -> dict[str, tuple[str, ...] | None]:
+    """The names in each text, None where it looks like a list and is none."""
+    plain = {text: n for text, n in films.items() if not text.startswith(("[", "{"))}
+    mark = separator or _guess_separator(plain)
+    read: dict[str, tuple[str, ...] | None] = {}
+    for text in films:
+        names = text.split(mark) if text in plain else _parse(text)
+        read[text] = None if names is None else _distinct(names)
+    return read
+
+
+def _guess_separator(films_of: dict[str, int]) -> str:
+    films = {mark: sum(n for text, n in films_of.items() if mark in text) for mark in _SEPARATORS}
     enough = max(1.0, max(films.values()) / 10)
     return next((mark for mark in _SEPARATORS if films[mark] >= enough), ",")
 

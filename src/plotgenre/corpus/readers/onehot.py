@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from plotgenre.corpus.readers.columns import Columns, films_frame
-from plotgenre.corpus.readers.delimited import BINARY, Dialect, guess_delimiter, read_delimited
-from plotgenre.corpus.readers.places import ROW, Place
+from plotgenre.corpus.readers.columns import Columns, film_table
+from plotgenre.corpus.readers.delimited import BINARY, Record, lines_and_dialect, records
+from plotgenre.corpus.readers.places import Place
 from plotgenre.corpus.readers.sources import Location, Source
+from plotgenre.corpus.readers.tables import FilmTable, Table
 from plotgenre.errors import CorpusError
 
 _BESIDE = "genres.txt"
@@ -22,19 +23,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OneHot:
-    """The films of one table, as `films_frame` has them but for their genres, which are in ``Y``.
+    """The films of one table, but for their genres, which are in ``Y``.
 
     Parameters
     ----------
     films
-        One row a film.
+        Without genres.
     genres
         The vocabulary in the file's order.
     Y
         Targets of shape (n, g), bool.
     """
 
-    films: pl.DataFrame
+    films: FilmTable
     genres: tuple[str, ...]
     Y: npt.NDArray[np.bool_]
 
@@ -51,19 +52,23 @@ def read_onehot(source: Source, genres_file: Location | None) -> OneHot:
         If a row is ragged, a plot is empty, a value is not 0/1, or ``genres_file`` has another
         number of names.
     """
-    data = source.text()
-    table = read_delimited(data, source.name, Dialect(guess_delimiter(data), header=False))
-    if table.width < 3:
-        raise CorpusError(
-            f"{source.name} has one column; expected a plot and then one 0/1 column per genre"
-        )
-    genres = _vocabulary(source, table.width - 2, genres_file)
-    plots = table.select(ROW, pl.nth(1).alias("plot"))
-    films = films_frame(plots, Place(source.name), Columns(), labelled=False)
-    values = pl.nth(range(2, table.width)).str.strip_chars().str.to_lowercase()
-    flags = table.select(values.replace_strict(BINARY, default=None, return_dtype=pl.Boolean))
-    _refuse_other_values(table, flags, source, genres)
-    return OneHot(films, tuple(genres), flags.to_numpy().astype(np.bool_, copy=False))
+    place = Place(source.name)
+    plots: list[str | None] = []
+    rows: list[int] = []
+    genres: list[str] = []
+    cells = bytearray()
+    with closing(source.lines()) as lines:
+        all_lines, guessed = lines_and_dialect(lines, source, "onehot")
+        dialect = replace(guessed, header=False)
+        for record in records(all_lines, source.name, dialect):
+            record.refuse(place)
+            genres = genres or _vocabulary(source, len(record.fields) - 1, genres_file)
+            plots.append(record.fields[0] or record.with_nulls(dialect)[0])
+            rows.append(record.number)
+            cells += bytes(_flags(record, genres, place))
+    films = film_table(Table(["plot"], {"plot": plots}, rows, place), Columns(), labelled=False)
+    Y = np.frombuffer(cells, dtype=np.bool_).reshape(len(rows), len(genres))
+    return OneHot(films, tuple(genres), Y)
 
 
 def read_genres_file(path: Location) -> list[str]:
@@ -75,7 +80,7 @@ def read_genres_file(path: Location) -> list[str]:
         If there is no such file, or a name is blank or stands twice; names both lines.
     """
     path = Path(path)
-    lines = Source(path, path.name).text().decode("utf-8").rstrip().split("\n")
+    lines = "".join(Source(path, path.name).lines()).rstrip().split("\n")
     first_line: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = line.strip()
@@ -91,6 +96,10 @@ def read_genres_file(path: Location) -> list[str]:
 
 
 def _vocabulary(source: Source, g: int, genres_file: Location | None) -> list[str]:
+    if not g:
+        raise CorpusError(
+            f"{source.name} has one column; expected a plot and then one 0/1 column per genre"
+        )
     if genres_file is not None:
         names = read_genres_file(genres_file)
         if len(names) != g:
@@ -111,16 +120,16 @@ def _vocabulary(source: Source, g: int, genres_file: Location | None) -> list[st
     return [f"genre_{j}" for j in range(g)]
 
 
-def _refuse_other_values(
-    table: pl.DataFrame, flags: pl.DataFrame, source: Source, vocabulary: list[str]
-) -> None:
-    wrong = flags.select(pl.any_horizontal(pl.all().is_null())).to_series()
-    if not wrong.any():
-        return
-    at = int(wrong.arg_max() or 0)
-    j = next(j for j, flag in enumerate(flags.row(at)) if flag is None)
-    value = table[at, j + 2]
-    raise CorpusError(
-        f"{source.name}, row {table[at, ROW]}, column {j + 1} (the genre {vocabulary[j]!r}): "
-        f"the value is {'empty' if value is None else repr(value)}; expected 0 or 1"
-    )
+def _flags(record: Record, genres: list[str], place: Place) -> list[bool]:
+    flags: list[bool] = []
+    for j, value in enumerate(record.fields[1:]):
+        flag = BINARY.get(value)
+        if flag is None:
+            flag = BINARY.get(value.strip().lower())
+        if flag is None:
+            raise CorpusError(
+                f"{place.at(record.number)}, column {j + 1} (the genre {genres[j]!r}): "
+                f"the value is {repr(value) if value else 'empty'}; expected 0 or 1"
+            )
+        flags.append(flag)
+    return flags

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROW = "plotgenre row"
-
 
 @dataclass(frozen=True, slots=True)
 class Place:

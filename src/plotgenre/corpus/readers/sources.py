@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from glob import glob, has_magic
+from io import BufferedReader
+from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from tempfile import TemporaryFile
+from typing import IO, Literal, cast, get_args
 
 from plotgenre.corpus.readers.delimited import looks_onehot
 from plotgenre.errors import CorpusError, InputError
@@ -19,6 +25,7 @@ FileFormat = Literal["onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Format = Literal["auto", "onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Location = str | Path
 
+_BLOCK = 1 << 20
 CMU_PLOTS, CMU_METADATA = "plot_summaries.txt", "movie.metadata.tsv"
 _FORMAT_OF_SUFFIX: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -40,47 +47,91 @@ class Source:
     path: Path | None
     name: str
 
-    def read(self) -> bytes:
-        """The bytes, gunzipped where the file is gzip, which its first two bytes say.
+    def lines(self) -> Generator[str]:
+        r"""The lines of a text file, UTF-8 without its mark, each with its end, which is ``\n``.
 
         Raises
         ------
         CorpusError
-            If it cannot be read or holds nothing.
+            If it cannot be read, holds nothing, or is not UTF-8; says the line and the offset of
+            the first wrong byte.
         """
+        offset, filled = 0, False
+        with self._opened() as file:
+            for number, line in enumerate(_lines(file), start=1):
+                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise CorpusError(
+                        f"{self.name} is UTF-16 text; expected UTF-8, so save it as that"
+                    )
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise CorpusError(
+                        f"{self.name}, line {number}: byte 0x{line[error.start]:02x} at offset "
+                        f"{offset + error.start} is not UTF-8; expected UTF-8 text (is it "
+                        "ISO-8859-1 or Windows-1252?)"
+                    ) from error
+                offset += len(line)
+                filled = filled or not text.isspace()
+                yield text.removeprefix("\ufeff") if number == 1 else text
+        if not filled:
+            raise CorpusError(f"{self.name} is empty; expected at least one film")
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The file for libraries that read it from anywhere, gunzipped.
+
+        Raises
+        ------
+        CorpusError
+            If it cannot be read.
+        """
+        with self._opened() as file:
+            if not isinstance(file, gzip.GzipFile) and file.seekable():
+                yield file
+                return
+            with TemporaryFile() as copy:
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                yield copy
+
+    def _file(self) -> IO[bytes]:
+        """The bytes as they stand; a source of files elsewhere opens them in its own way."""
+        assert self.path is not None
+        return self.path.open("rb")
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The bytes, gunzipped where the file is gzip, which its first two bytes say."""
         try:
-            data = sys.stdin.buffer.read() if self.path is None else self.path.read_bytes()
-            if data[:2] == b"\x1f\x8b":
-                data = gzip.decompress(data)
+            with ExitStack() as stack:
+                # Standard input is not ours to close, and part of it may wait in its buffer.
+                file = stack.enter_context(self._file()) if self.path else sys.stdin.buffer
+                if not isinstance(file, BufferedReader):
+                    file = BufferedReader(file)
+                    stack.callback(file.detach)
+                if file.peek(2)[:2] == b"\x1f\x8b":
+                    yield cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+                else:
+                    yield file
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise CorpusError(f"{self.name} cannot be read: {reason}") from error
-        if not data.strip():
-            raise CorpusError(f"{self.name} is empty; expected at least one film")
-        return data
 
-    def text(self) -> bytes:
-        r"""The bytes of a text file: UTF-8 without its mark, with lines that end in ``\n``.
 
-        Raises
-        ------
-        CorpusError
-            If they are not UTF-8; says the line and the offset of the first wrong byte.
-        """
-        data = self.read()
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise CorpusError(f"{self.name} is UTF-16 text; expected UTF-8, so save it as that")
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CorpusError(
-                f"{self.name}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} "
-                "is not UTF-8; expected UTF-8 text (is it ISO-8859-1 or Windows-1252?)"
-            ) from error
-        data = data.removeprefix(b"\xef\xbb\xbf")
-        # Line ends of the old Macintosh, which no table library takes for line ends.
-        return data if b"\n" in data else data.replace(b"\r", b"\n")
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    first = file.readline(_BLOCK)
+    if b"\r" not in first or first.endswith(b"\n"):
+        whole_line = first if first.endswith(b"\n") else first + file.readline()
+        yield from chain([whole_line] if whole_line else [], file)
+        return
+    # Line ends of the old Macintosh.
+    rest = b""
+    for block in chain([first], iter(partial(file.read, _BLOCK), b"")):
+        *whole, rest = (rest + block).split(b"\r")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
 
 
 def find_sources(
@@ -153,16 +204,16 @@ def _in_folder(folder: Path, format: Format) -> list[Source]:
 
 
 def _fits(file: Path, format: Format) -> bool:
-    kind = _by_suffix(file)
+    kind = format_by_ending(file.name)
     # In a folder these are rather notes, lists of genres or settings than films.
     if kind is None or file.suffix.lower() in (".txt", ".json"):
         return False
     return format == "auto" or kind == ("csv" if format == "onehot" else format)
 
 
-def _by_suffix(path: Path) -> FileFormat | None:
-    name = path.name.lower().removesuffix(".gz")
-    return _FORMAT_OF_SUFFIX.get(Path(name).suffix)
+def format_by_ending(name: str) -> FileFormat | None:
+    """The format that a file's name tells, gzipped or not; None where it tells none."""
+    return _FORMAT_OF_SUFFIX.get(Path(name.lower().removesuffix(".gz")).suffix)
 
 
 def _detect(source: Source) -> FileFormat:
@@ -170,10 +221,13 @@ def _detect(source: Source) -> FileFormat:
         return "jsonl"
     if source.path.is_dir():
         return "cmu"
-    kind = _by_suffix(source.path)
+    kind = format_by_ending(source.path.name)
     if kind is None:
         raise CorpusError(
             f"{source.name}: its ending says nothing of its format; "
             "expected .csv, .tsv, .jsonl or .parquet, or the format by name"
         )
-    return "onehot" if kind == "csv" and looks_onehot(source.text()) else kind
+    if kind != "csv":
+        return kind
+    with closing(source.lines()) as lines:
+        return "onehot" if looks_onehot(lines) else "csv"

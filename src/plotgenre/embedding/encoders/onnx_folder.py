@@ -47,15 +47,7 @@ class OnnxEncoder:
 
     def __init__(self, settings: EncoderSettings) -> None:
         self.folder = _local_folder(settings)
-        model_path = next(
-            (
-                p
-                for p in (self.folder / MODEL_FILE, self.folder / "onnx" / MODEL_FILE)
-                if p.exists()
-            ),
-            self.folder / MODEL_FILE,
-        )
-        self._model_path = model_path
+        self._model_path = model_path = _graph_in(self.folder) or self.folder / MODEL_FILE
         described = _description(self.folder, settings, model_path)
         tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
         limit = int(described["max_tokens"])
@@ -185,7 +177,12 @@ def _pool(hidden: npt.NDArray[np.float32], how: TokenPooling) -> Vectors:
 
 def is_onnx_folder(folder: Path) -> bool:
     """Whether an encoder's graph lies in the folder, in either of the two layouts."""
-    return any((folder / place / MODEL_FILE).is_file() for place in (".", "onnx"))
+    return _graph_in(folder) is not None
+
+
+def _graph_in(folder: Path) -> Path | None:
+    places = (folder / MODEL_FILE, folder / "onnx" / MODEL_FILE)
+    return next((path for path in places if path.is_file()), None)
 
 
 def _local_folder(settings: EncoderSettings) -> Path:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from plotgenre.embedding.encoders.encoder import EncoderCard, EncoderSettings
+from plotgenre.embedding.encoders.frozen_blocks import FrozenBlocks
 from plotgenre.embedding.encoders.transformer import (
     TransformerEncoder,
     runs_in_bfloat16,
@@ -52,6 +53,7 @@ class TrainableEncoder:
         self._model = self._source.model.float()
         self._bfloat16 = runs_in_bfloat16(settings, self._model.device)
         self.depths: Mapping[str, int] = layer_depths(self._model, settings.name)
+        self._name = settings.name
         _set_dropout(self._model, dropout)
         self._attention = "sdpa"
 
@@ -101,6 +103,15 @@ class TrainableEncoder:
         vectors: Tensor = features["sentence_embedding"]
         return vectors
 
+    def split(self, layers: int) -> FrozenBlocks:
+        """The lowest ``layers`` layers, 2 or more, and the rest; the embeddings are one of them.
+
+        The embeddings run in both parts: they are a table, and cost next to nothing.
+        """
+        _, blocks = _blocks(self._model, self._name)
+        precision = torch.bfloat16 if self._bfloat16 else torch.float32
+        return FrozenBlocks(list(blocks)[: layers - 1], self.vectors, precision)
+
     def save(self, folder: Path) -> None:
         """Write the model as a sentence-transformers folder, which must be new."""
         self._model.eval()
@@ -130,24 +141,26 @@ def layer_depths(model: nn.Module, name: str) -> dict[str, int]:
     EncoderError
         If there is no such list.
     """
-    config: Any = next((m.config for m in model.modules() if hasattr(m, "config")), None)
-    layers: Any = getattr(config, "num_hidden_layers", None)
-    lists = [
-        path
-        for path, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == layers
-    ]
-    if not lists:
-        raise EncoderError(f"the encoder {name!r} has no list of {layers} blocks to be adapted")
-    blocks, depth = f"{lists[0]}.", 0
+    path, listed = _blocks(model, name)
+    blocks, depth = f"{path}.", 0
     depths: dict[str, int] = {}
     for parameter, _ in model.named_parameters():
         if parameter.startswith(blocks):
             depth = int(parameter.removeprefix(blocks).partition(".")[0]) + 1
         elif depth:
-            depth = int(layers)
+            depth = len(listed)
         depths[parameter] = depth
     return depths
+
+
+def _blocks(model: nn.Module, name: str) -> tuple[str, nn.ModuleList]:
+    """The model's list of blocks, and where in the model it stands."""
+    config: Any = next((m.config for m in model.modules() if hasattr(m, "config")), None)
+    layers: Any = getattr(config, "num_hidden_layers", None)
+    for path, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == layers:
+            return path, module
+    raise EncoderError(f"the encoder {name!r} has no list of {layers} blocks to be adapted")
 
 
 def _set_dropout(model: nn.Module, dropout: float) -> None:

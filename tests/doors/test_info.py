@@ -1,0 +1,67 @@
+"""The info command: the machine, and a model without loading its encoder."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from plotgenre import GenreClassifier
+from plotgenre.doors.info import machine_facts, model_facts, processor_features
+from plotgenre.errors import ArtefactError
+from plotgenre.model.bundling import bundle_model
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "plotgenre", "info", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_features_are_those_of_the_processor_by_name(tmp_path):
+    (tmp_path / "x86").write_text("model\t: A\nflags\t\t: fpu avx2 avx512f avx512_bf16 sse\n\nx: y")
+    assert processor_features(tmp_path / "x86") == ["avx2", "avx512f", "avx512_bf16"]
+    (tmp_path / "arm").write_text("Features\t: fp asimd asimddp bf16\n")
+    assert processor_features(tmp_path / "arm") == ["asimd", "asimddp", "bf16"]
+    assert processor_features(tmp_path / "none") == []
+
+
+def test_the_machine(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    facts = machine_facts()
+    assert facts["threads"] == 3
+    assert facts["onnx encoders run by"].startswith(("openvino 20", "onnxruntime 1"))
+
+
+def test_a_model_whose_encoder_is_elsewhere(saved_model):
+    facts = model_facts(saved_model)
+    assert facts["branches"] == ["semantic"]
+    assert facts["genres"] == ["Comedy", "Horror", "Romance", "War"]
+    assert facts["encoder"]["dimensions"] == 32
+    assert facts["encoder"]["run by"].startswith("torch 2")
+    assert facts["encoder"]["size in MB"] is None
+
+
+def test_a_bundled_model_as_json_and_as_text(saved_model, tmp_path):
+    pytest.importorskip("onnx")
+    bundle_model(saved_model, tmp_path / "small", "int8")
+    done = run(tmp_path / "small", "--json")
+    assert done.returncode == 0, done.stderr
+    encoder = json.loads(done.stdout)["model"]["encoder"]
+    assert (encoder["weights"], encoder["bundled"]) == ("int8", True)
+    assert encoder["run by"].startswith(("openvino", "onnxruntime"))
+    files = (tmp_path / "small" / "encoder").iterdir()
+    size = sum(file.stat().st_size for file in files) / 1e6
+    assert encoder["size in MB"] == pytest.approx(size, abs=0.01)
+    loaded = GenreClassifier.load(tmp_path / "small").branches_["semantic"].embedder.encoder.card
+    # The fixture's recipe asks for float32.
+    assert encoder["precision"] == loaded.precision == "float32"
+    shown = run(tmp_path / "small").stdout
+    assert "genres: 4\n" in shown
+    assert "    weights: int8\n" in shown
+
+
+def test_no_model_is_one_sentence(tmp_path):
+    with pytest.raises(ArtefactError):
+        model_facts(tmp_path)
+    done = run(tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
