@@ -77,7 +77,7 @@ def _looked_at(one: Input, plot_column: str) -> Input:
         rows = list(islice(one.rows(), _ROWS + 1))
         columns = tuple(dict.fromkeys(name for row in rows for name in row.values))
         plot = _plot_column(columns, plot_column, one.name)
-        types = _types(one, [row.values for row in rows[:_ROWS]], columns)
+        types = _types(one, [row.values for row in rows], columns)
         return replace(one, plot=plot, columns=columns, types=types, estimate=_estimate(one, rows))
     except MissingExtraError:
         raise

@@ -13,7 +13,8 @@ from plotgenre.batch.parts import End, Part, Reading, part_name
 from plotgenre.batch.storage import Folder
 from plotgenre.errors import BatchError
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
+"""Its name: whoever reads a folder as one table passes over what begins so."""
 
 _FORMAT = 1
 
