@@ -5,6 +5,7 @@ PlotgenreError
 ├── RecipeError         a setting that is unknown or out of range
 ├── EncoderError        an encoder that is missing, damaged or not the one expected
 ├── ArtefactError       a saved model that cannot be trusted
+├── BatchError          a batch that cannot begin, or not go on as it was begun
 ├── InputError          arguments to a fitted or unfitted model that make no sense
 └── MissingExtraError   an optional part that is not installed (also an ImportError)
 """
@@ -28,6 +29,10 @@ class EncoderError(PlotgenreError, ValueError):
 
 class ArtefactError(PlotgenreError, ValueError):
     """A saved model is damaged, of an unknown format, or contradicts itself."""
+
+
+class BatchError(PlotgenreError, RuntimeError):
+    """A batch cannot begin where it is to, or not go on as it was begun; says what to do."""
 
 
 class InputError(PlotgenreError, ValueError):

@@ -348,20 +348,20 @@ def test_a_reader_that_has_had_enough(room):
 
 def test_a_long_text_is_a_plot_even_where_its_name_would_fit():
     plot = "愛" * 200
-    assert tagging.read_films(plot, "auto", "plot").plots == [plot]
+    assert tagging.read_films([plot], "auto", "plot").plots == [plot]
 
 
 @pytest.mark.parametrize("name", ["films.csv", "my films.jsonl", "x.PARQUET"])
 def test_a_missing_file_is_no_plot(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PlotgenreError, match="no file"):
-        tagging.read_films(name, "auto", "plot")
+        tagging.read_films([name], "auto", "plot")
 
 
 @pytest.mark.parametrize("plot", ["Love.", "drama", "He calls her at 3.15", "War\nin data.csv"])
 def test_short_texts_are_plots(tmp_path, plot, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert tagging.read_films(plot, "auto", "plot").plots == [plot]
+    assert tagging.read_films([plot], "auto", "plot").plots == [plot]
 
 
 def test_default_store(monkeypatch, tmp_path):

@@ -230,9 +230,12 @@ def main() -> None:
     """Run the command line: errors are one sentence on standard error and exit status 2."""
     try:
         # Typer keeps an interrupt to itself, and hands it on as this status.
-        if app(standalone_mode=False) == _INTERRUPTED:
+        status = app(standalone_mode=False)
+        if status == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.stdout.flush()
+        if status:
+            raise SystemExit(status)
     except (KeyboardInterrupt, typer.Abort):
         _exit(_INTERRUPTED, "interrupted; the same command goes on where it stopped")
     except BrokenPipeError:

@@ -33,31 +33,78 @@ _TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz
 
 
 def tag(
-    plot: Annotated[
-        str, typer.Argument(help="A plot, a file of plots, or - for standard input.")
-    ] = "-",
+    plots: Annotated[
+        list[str] | None,
+        typer.Argument(help="A plot, files of plots, or - for standard input; by default -."),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
     encoder: ModelEncoder = None,
     fast: Fast = False,
     output: Annotated[
-        str, typer.Option("--output-format", help="auto, table, jsonl or csv.")
+        str | None,
+        typer.Option("--output", "-o", help="File (.jsonl, .csv, .parquet) or folder to write."),
+    ] = None,
+    output_format: Annotated[
+        str,
+        typer.Option(help="auto, table, jsonl or csv; with -o auto, jsonl, csv or parquet."),
     ] = "auto",
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the sentences and words that speak for a genre.")
     ] = False,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
+    engine: Annotated[str, typer.Option(help="With -o: local, or ray.")] = "local",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With -o: be content with a complete output.")
+    ] = False,
+    rows_per_part: Annotated[
+        int, typer.Option(min=1, help="With -o: rows tagged and written at once.")
+    ] = 10_000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --engine ray: processes; by default all cores.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="With --engine ray: an existing cluster, such as auto.")
+    ] = None,
 ) -> None:
-    """Genres of a plot, or of every plot in a file."""
-    output = chosen_output(output, explain)
-    films = read_films(plot, format, plot_column)
+    """Genres of a plot, or of every plot in files; with -o into files, however many there are.
+
+    With -o the input streams, every row keeps its columns, and a row that cannot be tagged has an
+    error. After an interrupt, the same command goes on where it stopped.
+    """
+    if output is not None:
+        if explain:
+            raise InputError("explanations are not written to files; expected --explain without -o")
+        from plotgenre.batch.ray import RaySettings
+        from plotgenre.batch.run import BatchSettings
+        from plotgenre.batch.worker import GenreWorker
+        from plotgenre.doors.batch import tag_files
+
+        tag_files(
+            plots or [],
+            BatchSettings(
+                output=output,
+                form=output_format,
+                format=format,
+                rows_per_part=rows_per_part,
+                resume=resume,
+            ),
+            GenreWorker(model=model, fast=fast, encoder=encoder, plot_column=plot_column),
+            engine,
+            RaySettings(address=ray_address, workers=workers),
+        )
+        return
+    if engine != "local" or resume or workers is not None or ray_address is not None:
+        raise InputError("an engine writes files; expected -o and where they are to be")
+    shown = chosen_output(output_format, explain)
+    films = read_films(plots or ["-"], format, plot_column)
     classifier = load_classifier(model, encoder, None, fast)
     if explain:
-        write_explanations(films, classifier, output)
+        write_explanations(films, classifier, shown)
         return
     with progress(len(films)) as listeners:
         tags = classifier.tag_many(films.plots, listeners)
-    write_tags(films, tags, output)
+    write_tags(films, tags, shown)
 
 
 def chosen_output(output: str, explain: bool) -> str:
@@ -77,8 +124,8 @@ def chosen_output(output: str, explain: bool) -> str:
     return output
 
 
-def read_films(plot: str, format: str, plot_column: str) -> Corpus:
-    """Films to tag: one plot given as text, a file of them, or standard input.
+def read_films(plots: list[str], format: str, plot_column: str) -> Corpus:
+    """Films to tag: one plot given as text, files of them, or standard input.
 
     Standard input is JSON lines if its first character is ``{``, else one plot as it stands.
 
@@ -87,6 +134,9 @@ def read_films(plot: str, format: str, plot_column: str) -> Corpus:
     CorpusError
         If there is nothing to tag or the file cannot be read.
     """
+    if len(plots) > 1:
+        return _read_table(plots, format, plot_column)
+    (plot,) = plots
     if plot == "-":
         return _read_standard_input(plot_column)
     if not plot.strip():
@@ -151,7 +201,7 @@ def _is_path(plot: str) -> bool:
         return False
 
 
-def _read_table(source: str, format: Any, plot_column: str) -> Corpus:
+def _read_table(source: str | list[str], format: Any, plot_column: str) -> Corpus:
     # Imported only for a table: a plot given as text needs none of it.
     from plotgenre.corpus.readers import Columns, read_corpus
 

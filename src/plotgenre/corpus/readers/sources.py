@@ -95,13 +95,18 @@ class Source:
                 copy.seek(0)
                 yield copy
 
+    def _file(self) -> IO[bytes]:
+        """The bytes as they stand; a source of files elsewhere opens them in its own way."""
+        assert self.path is not None
+        return self.path.open("rb")
+
     @contextmanager
     def _opened(self) -> Iterator[IO[bytes]]:
         """The bytes, gunzipped where the file is gzip, which its first two bytes say."""
         try:
             with ExitStack() as stack:
                 # Standard input is not ours to close, and part of it may wait in its buffer.
-                file = stack.enter_context(self.path.open("rb")) if self.path else sys.stdin.buffer
+                file = stack.enter_context(self._file()) if self.path else sys.stdin.buffer
                 if not isinstance(file, BufferedReader):
                     file = BufferedReader(file)
                     stack.callback(file.detach)
@@ -199,16 +204,16 @@ def _in_folder(folder: Path, format: Format) -> list[Source]:
 
 
 def _fits(file: Path, format: Format) -> bool:
-    kind = _by_suffix(file)
+    kind = format_by_ending(file.name)
     # In a folder these are rather notes, lists of genres or settings than films.
     if kind is None or file.suffix.lower() in (".txt", ".json"):
         return False
     return format == "auto" or kind == ("csv" if format == "onehot" else format)
 
 
-def _by_suffix(path: Path) -> FileFormat | None:
-    name = path.name.lower().removesuffix(".gz")
-    return _FORMAT_OF_SUFFIX.get(Path(name).suffix)
+def format_by_ending(name: str) -> FileFormat | None:
+    """The format that a file's name tells, gzipped or not; None where it tells none."""
+    return _FORMAT_OF_SUFFIX.get(Path(name.lower().removesuffix(".gz")).suffix)
 
 
 def _detect(source: Source) -> FileFormat:
@@ -216,7 +221,7 @@ def _detect(source: Source) -> FileFormat:
         return "jsonl"
     if source.path.is_dir():
         return "cmu"
-    kind = _by_suffix(source.path)
+    kind = format_by_ending(source.path.name)
     if kind is None:
         raise CorpusError(
             f"{source.name}: its ending says nothing of its format; "

@@ -1,0 +1,169 @@
+"""Rows of an input in chunks, and a chunk tagged and written as one part of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from plotgenre.batch.forms import ID, Form
+from plotgenre.batch.inputs import Input
+from plotgenre.batch.storage import Folder
+from plotgenre.batch.worker import ADDED, ERROR, GENRES, PROBABILITIES, GenreWorker
+from plotgenre.corpus.readers.rows import Row
+
+_BATCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of an input that become one part.
+
+    Parameters
+    ----------
+    input
+        The input's number.
+    number
+        Which chunk of the input it is, from 0.
+    rows
+        Its rows; all chunks but the last of an input have the same number of them.
+    """
+
+    input: int
+    number: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An input was read to its end, or as far as it can be: then ``error`` says why no further."""
+
+    input: int
+    rows: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part was written: how many rows it has, and how many of them an error."""
+
+    input: int
+    number: int
+    rows: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is still to be read of an input.
+
+    Parameters
+    ----------
+    input
+        The file.
+    number
+        Its number among the inputs.
+    rows_per_part
+        How many rows make a chunk.
+    done
+        Numbers of chunks whose parts are written: they are read over.
+    """
+
+    input: Input
+    number: int
+    rows_per_part: int
+    done: frozenset[int] = frozenset()
+
+    def chunks(self) -> Iterator[Chunk | End]:
+        """The chunks that are not done, in order, and at last the end; one chunk is in memory."""
+        rows: list[Row] = []
+        count, error = 0, None
+        reader = self.input.rows()
+        while True:
+            try:
+                row = next(reader, None)
+            # Whatever is wrong with one file must not end the others' run.
+            except Exception as broken:
+                error = next(iter(str(broken).splitlines()), "") or type(broken).__name__
+                break
+            if row is None:
+                break
+            number = count // self.rows_per_part
+            count += 1
+            if number in self.done:
+                continue
+            rows.append(row)
+            if len(rows) == self.rows_per_part:
+                yield Chunk(self.number, number, rows)
+                rows = []
+        if rows:
+            yield Chunk(self.number, (count - 1) // self.rows_per_part, rows)
+        yield End(self.number, count, error)
+
+
+@dataclass(frozen=True, slots=True)
+class PartMaker:
+    """Tags a chunk and writes its part; can be sent to any process.
+
+    Writing a part again puts the same rows in the same place, so that a chunk may be given to
+    another process when the first was lost, however far that had come.
+
+    Parameters
+    ----------
+    worker
+        Tags the rows.
+    inputs
+        All inputs, in order.
+    names
+        What the inputs' columns are called in the output, see `worker.carried_names`.
+    form
+        How rows are written.
+    folder
+        Where parts are written.
+    """
+
+    worker: GenreWorker
+    inputs: tuple[Input, ...]
+    names: Mapping[str, str] = field(hash=False)
+    form: Form
+    folder: Folder
+
+    def __call__(self, chunk: Chunk) -> Part:
+        """Write the part.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        ArtefactError, EncoderError, MissingExtraError
+            If the model cannot be loaded.
+        """
+        rows = [
+            row
+            for at in range(0, len(chunk.rows), _BATCH_ROWS)
+            for row in self._tagged(chunk.rows[at : at + _BATCH_ROWS], self.inputs[chunk.input])
+        ]
+        data = self.form.encode(rows)
+        self.folder.write(part_name(chunk.input, chunk.number, self.form.kind), data)
+        errors = sum(row[ERROR] is not None for row in rows)
+        return Part(chunk.input, chunk.number, len(rows), errors)
+
+    def _tagged(self, rows: list[Row], source: Input) -> Iterator[dict[str, Any]]:
+        plots = [row.values.get(source.plot) for row in rows]
+        tagged = self.worker({self.worker.plot_column: plots})
+        for i, row in enumerate(rows):
+            own: dict[str, Any] = {}
+            if ID not in source.columns:
+                own[ID] = f"{source.name}:{row.number}"
+            for name, value in row.values.items():
+                # A key that turns up late, in JSON lines, must not hide an added column either.
+                own[self.names.get(name, f"input_{name}" if name in ADDED else name)] = value
+            own |= {name: tagged[name][i] for name in (GENRES, PROBABILITIES, ERROR)}
+            if row.error is not None:
+                own[ERROR] = f"{source.name}, row {row.number}: {row.error}"
+            yield own
+
+
+def part_name(input: int, number: int, kind: str) -> str:
+    """The name of a chunk's part; in the order of names rows are in the order of inputs."""
+    return f"part-{input:05d}-{number:06d}.{kind}"

@@ -1,0 +1,258 @@
+"""A batch from files to one file or a folder: planned, run by an engine, joined, summed up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from plotgenre.batch.forms import form_of
+from plotgenre.batch.inputs import Input, find_inputs
+from plotgenre.batch.looking import carried, look_at
+from plotgenre.batch.manifest import Manifest
+from plotgenre.batch.outputs import Output
+from plotgenre.batch.parts import End, Part, PartMaker, Reading
+from plotgenre.batch.storage import Folder
+from plotgenre.batch.worker import GenreWorker
+from plotgenre.errors import BatchError
+
+Engine = Callable[[Sequence[Reading], PartMaker], Iterator[Part | End]]
+
+# The manifest is written less often where writing it takes long: it may cost this share of time.
+_SHARE_OF_WRITING = 0.05
+
+
+@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class BatchSettings:
+    """What is tagged, and where the answers go.
+
+    Parameters
+    ----------
+    output
+        A file that ends in .jsonl, .csv or .parquet; or a folder, of a path or an address such as
+        ``s3://bucket/tagged``, where parts and manifest stay.
+    form
+        ``jsonl``, ``csv`` or ``parquet``; ``auto`` goes by the ending, and takes JSON lines in a
+        folder.
+    format
+        How inputs are read, as `read_corpus` has it; ``auto`` goes by each one's ending.
+    rows_per_part
+        Rows that are tagged and written at once: what is lost at most when a process is killed.
+    resume
+        An output that is complete already is no mistake.
+    """
+
+    output: str
+    form: str = "auto"
+    format: str = "auto"
+    rows_per_part: int = Field(default=10_000, ge=1)
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch has come.
+
+    Parameters
+    ----------
+    rows
+        Rows written, those of earlier runs included.
+    begun
+        Of these, rows that earlier runs have written.
+    total
+        About how many there are in all; None where nobody knows.
+    errors
+        Rows written that have an error.
+    seconds
+        Since this run began to tag.
+    """
+
+    rows: int
+    begun: int
+    total: int | None
+    errors: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Rows a second."""
+        return (self.rows - self.begun) / max(self.seconds, 1e-9)
+
+    @property
+    def left(self) -> float | None:
+        """About how many seconds are left; None where nobody knows."""
+        if self.total is None or not self.rate:
+            return None
+        return max(self.total - self.rows, 0) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """What a batch came to.
+
+    Parameters
+    ----------
+    output
+        Where the rows are.
+    rows
+        Rows in it.
+    errors
+        Of these, rows that have an error.
+    tagged
+        Of these, rows that this run has written.
+    unreadable
+        Why inputs could not be read, or no further, by their locations.
+    seconds
+        That this run took to tag.
+    """
+
+    output: str
+    rows: int
+    errors: int
+    tagged: int
+    unreadable: dict[str, str]
+    seconds: float
+
+
+def run_batch(
+    locations: Sequence[str],
+    settings: BatchSettings,
+    worker: GenreWorker,
+    engine: Engine,
+    listener: Callable[[BatchProgress], None] | None = None,
+) -> BatchSummary:
+    """Tag every row of the inputs, once, however often the run is killed and begun again.
+
+    Parameters
+    ----------
+    locations
+        Files, folders, globs and addresses.
+    settings
+        Where the answers go, and how.
+    worker
+        Tags the rows; its fingerprint is set here.
+    engine
+        `local.run_here`, or what `ray.on_ray` gives.
+    listener
+        Told after every part.
+
+    Returns
+    -------
+    BatchSummary
+        Rows that have an error are in the output; inputs that could not be read are named.
+
+    Raises
+    ------
+    BatchError
+        If the output is complete already, holds something else, or was begun with other inputs,
+        another model or other settings; says which.
+    CorpusError
+        If there is no such input.
+    ArtefactError, EncoderError, MissingExtraError
+        If the model cannot be loaded, or a part is missing.
+    OSError
+        If the output cannot be written to.
+    """
+    output = Output.at(settings.output, settings.form)
+    manifest = output.begun()
+    if manifest is None and output.is_whole():
+        return _complete(settings, Manifest({}, []))
+    found = find_inputs(locations, settings.format, settings.output)
+    inputs = look_at(found, worker.plot_column)
+    columns = carried(inputs)
+    form = form_of(output.kind, list(columns.names.values()), columns.types)
+    worker = worker.fingerprinted()
+    told = {
+        "model": worker.model,
+        "fingerprint": worker.fingerprint,
+        "plot_column": worker.plot_column,
+        "rows_per_part": settings.rows_per_part,
+        "form": output.kind,
+        "columns": list(columns.names),
+    }
+    if manifest is None:
+        manifest = Manifest.begun(told, inputs)
+    else:
+        _refuse_changed(manifest, told, inputs, output)
+        manifest.forget_unreadable(inputs)
+        if manifest.complete and output.file is None and not manifest.unreadable():
+            return _complete(settings, manifest)
+    manifest.save(output.folder)
+    maker = PartMaker(worker, tuple(inputs), columns.names, form, output.folder)
+    watch = _Watch(manifest, inputs)
+    try:
+        for one in engine(manifest.readings(inputs), maker):
+            watch.add(one, output.folder)
+            if listener is not None:
+                listener(watch.progress())
+    finally:
+        # After an interrupt too: what is written and not recorded would be written again.
+        manifest.save(output.folder)
+    output.tidy(manifest)
+    output.join(manifest, form)
+    return _summary(settings, manifest, watch.progress())
+
+
+class _Watch:
+    """Records what an engine has made, and counts."""
+
+    def __init__(self, manifest: Manifest, inputs: Sequence[Input]) -> None:
+        self.manifest = manifest
+        self.rows = self.begun = manifest.rows()
+        self.errors = manifest.errors()
+        self.expected = [
+            one.estimate if record.rows is None else record.rows
+            for one, record in zip(inputs, manifest.inputs, strict=False)
+        ]
+        self.unknown = self.expected.count(None)
+        self.total = sum(rows or 0 for rows in self.expected)
+        self.started = self.write_at = time.monotonic()
+
+    def add(self, made: Part | End, folder: Folder) -> None:
+        self.manifest.add(made)
+        if isinstance(made, End):
+            before, self.expected[made.input] = self.expected[made.input], made.rows
+            self.unknown -= before is None
+            self.total += made.rows - (before or 0)
+        else:
+            self.rows += made.rows
+            self.errors += made.errors
+        began = time.monotonic()
+        if began >= self.write_at:
+            self.manifest.save(folder)
+            now = time.monotonic()
+            self.write_at = now + (now - began) / _SHARE_OF_WRITING
+
+    def progress(self) -> BatchProgress:
+        total = None if self.unknown else self.total
+        seconds = time.monotonic() - self.started
+        return BatchProgress(self.rows, self.begun, total, self.errors, seconds)
+
+
+def _refuse_changed(
+    manifest: Manifest, told: dict[str, Any], inputs: Sequence[Input], output: Output
+) -> None:
+    if changed := manifest.differences(told, inputs):
+        raise BatchError(
+            f"{output.folder.name} holds a batch that was begun differently: "
+            f"{'; '.join(changed[:3])}; expected the same command, or another name for the output"
+        )
+
+
+def _complete(settings: BatchSettings, manifest: Manifest) -> BatchSummary:
+    if not settings.resume:
+        raise BatchError(
+            f"{settings.output} is complete already; expected another name, or --resume to be "
+            "content with it"
+        )
+    return _summary(settings, manifest, _Watch(manifest, ()).progress())
+
+
+def _summary(settings: BatchSettings, manifest: Manifest, came: BatchProgress) -> BatchSummary:
+    tagged = came.rows - came.begun
+    unreadable = manifest.unreadable()
+    return BatchSummary(settings.output, came.rows, came.errors, tagged, unreadable, came.seconds)
