@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from plotgenre.batch.parts import Chunk, End, Part, PartMaker, Reading
-from plotgenre.errors import BatchError, MissingExtraError
+from plotgenre.errors import BatchError, MissingExtraError, PlotgenreError
 
 # A reader feeds this many workers with ease, for reading is much faster than tagging.
 _WORKERS_PER_READER = 16
@@ -44,8 +45,19 @@ class _Writer:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         found: list[Chunk | End] = list(batch["found"])
-        made = [one if isinstance(one, End) else self.maker(one) for one in found]
+        try:
+            made = [one if isinstance(one, End) else self.maker(one) for one in found]
+        except PlotgenreError as refused:
+            # Raised, it would come back as a traceback of Ray's, tried anew in vain.
+            return {"made": [_Refusal(str(refused))]}
         return {"made": made}
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a worker cannot do what it is asked, whatever the rows."""
+
+    sentence: str
 
 
 def on_ray(
@@ -69,7 +81,10 @@ def on_ray(
         with _connected(ray, settings.address):
             try:
                 for row in _tagged(ray, readings, maker, settings).iter_rows():
-                    yield row["made"]
+                    made = row["made"]
+                    if isinstance(made, _Refusal):
+                        raise BatchError(f"Ray gave up: {made.sentence}")
+                    yield made
             except ray.exceptions.RayError as failed:
                 raise BatchError(f"Ray gave up: {_last_line(failed)}") from failed
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass as settings_dataclass
-
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.hub import DEFAULT_MODEL
 
@@ -27,7 +24,9 @@ GENRES, PROBABILITIES, ERROR = ADDED = ("genres", "probabilities", "error")
 _DECIMALS = 6
 
 
-@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+# A plain dataclass: one of pydantic's replaces its whole __dict__ in __init__, and Ray has put
+# something there by then.
+@dataclass(frozen=True, kw_only=True)
 class GenreWorker:
     """Tags batches; nothing but plain settings, so that it can be sent to any process.
 
