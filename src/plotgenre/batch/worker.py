@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.hub import DEFAULT_MODEL
 

@@ -16,7 +16,6 @@ from plotgenre.embedding.encoders.encoder import (
     Weights,
     first_line,
 )
-from plotgenre.embedding.encoders.masking import remove_idle_masks
 from plotgenre.embedding.encoders.onnx_folder import (
     MODEL_FILE,
     TOKENIZER_FILE,
@@ -108,7 +107,6 @@ def _traced(settings: EncoderSettings, folder: Path) -> EncoderSettings:
     source = TransformerEncoder(settings)
     folder.mkdir()
     _write_graph(source.model, folder / MODEL_FILE, settings.name)
-    remove_idle_masks(folder / MODEL_FILE)
     (folder / TOKENIZER_FILE).write_text(source.vocabulary, encoding="utf-8")
     write_description(folder, source.card, normalize=False)
     _compare(source, OnnxEncoder(_settings_of(folder)), "float32")
