@@ -78,4 +78,6 @@ def test_an_interrupt_is_no_error_and_loses_nothing(room, lines):
     assert process.returncode == 130
     assert said == "plotgenre: interrupted; the same command goes on where it stopped\n"
     manifest = json.loads((room / "stopped" / "_manifest.json").read_text())
-    assert len(manifest["parts"]) == parts(room / "stopped") >= 3
+    # One part at most was written and not recorded yet; it will be written again.
+    assert 0 <= parts(room / "stopped") - len(manifest["parts"]) <= 1
+    assert len(manifest["parts"]) >= 2
