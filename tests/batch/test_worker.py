@@ -124,7 +124,7 @@ def test_settings_are_all_that_is_sent(worker):
     sent = pickle.dumps(worker)
     assert len(sent) < 1000
     assert pickle.loads(sent) == worker
-    with pytest.raises(ValueError, match="fastt"):
+    with pytest.raises(TypeError, match="fastt"):
         GenreWorker(fastt=True)
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -36,6 +37,13 @@ class RaySettings:
     workers: int | None = Field(default=None, ge=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a part could not be made, sent back, for Ray's own account of it is a page of traces."""
+
+    why: str
+
+
 class _Writer:
     """An actor: makes parts. Lost ones are started anew by Ray, and their chunks given again."""
 
@@ -43,9 +51,13 @@ class _Writer:
         self.maker = maker
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        found: list[Chunk | End] = list(batch["found"])
-        made = [one if isinstance(one, End) else self.maker(one) for one in found]
-        return {"made": made}
+        return {"made": [self._made(one) for one in batch["found"]]}
+
+    def _made(self, one: Chunk | End) -> Part | End | _Failure:
+        try:
+            return one if isinstance(one, End) else self.maker(one)
+        except Exception as broken:
+            return _Failure(str(broken).strip() or type(broken).__name__)
 
 
 def on_ray(
@@ -61,7 +73,7 @@ def on_ray(
     MissingExtraError
         If Ray is not installed.
     BatchError
-        If there is no cluster at the address, or Ray gives up.
+        If there is no cluster at the address, a worker cannot go on, or Ray gives up.
     """
 
     def run(readings: Sequence[Reading], maker: PartMaker) -> Iterator[Part | End]:
@@ -69,6 +81,8 @@ def on_ray(
         with _connected(ray, settings.address):
             try:
                 for row in _tagged(ray, readings, maker, settings).iter_rows():
+                    if isinstance(row["made"], _Failure):
+                        raise BatchError(f"a worker cannot go on: {row['made'].why}")
                     yield row["made"]
             except ray.exceptions.RayError as failed:
                 raise BatchError(f"Ray gave up: {_last_line(failed)}") from failed
@@ -114,7 +128,7 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     try:
         ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError) as refused:
-        raise BatchError(f"no Ray at {where}: {_last_line(refused)}") from refused
+        raise BatchError(f"there is no Ray at {where}: {_last_line(refused)}") from refused
     try:
         yield
     finally:
@@ -127,7 +141,7 @@ def _ray() -> Any:
         import ray.data
     except ImportError:
         raise MissingExtraError("The engine ray", "ray") from None
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 

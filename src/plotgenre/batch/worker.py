@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass as settings_dataclass
 
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.hub import DEFAULT_MODEL
@@ -27,7 +25,8 @@ GENRES, PROBABILITIES, ERROR = ADDED = ("genres", "probabilities", "error")
 _DECIMALS = 6
 
 
-@settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+# Not pydantic's: engines wrap the class in one of theirs that has attributes before `__init__`.
+@dataclass(frozen=True, kw_only=True)
 class GenreWorker:
     """Tags batches; nothing but plain settings, so that it can be sent to any process.
 
