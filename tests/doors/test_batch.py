@@ -94,11 +94,11 @@ def test_a_line_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(batch.time, "monotonic", lambda: now[0])
     lines = batch._Lines()
-    lines(BatchProgress(rows=10, begun=0, total=100, errors=0, seconds=1.0))
+    lines(BatchProgress(rows=10, total=100, errors=0, rate=10.0))
     now[0] = 10.0
-    lines(BatchProgress(rows=1_500, begun=500, total=9_500, errors=3, seconds=10.0))
+    lines(BatchProgress(rows=1_500, total=9_500, errors=3, rate=100.0))
     now[0] = 20.0
-    lines(BatchProgress(rows=2_500, begun=500, total=None, errors=0, seconds=20.0))
+    lines(BatchProgress(rows=2_500, total=None, errors=0, rate=100.0))
     assert capsys.readouterr().err.splitlines() == [
         "tagging 1,500/9,500 rows, 100 a second, 3 with an error, 80 s left",
         "tagging 2,500 rows, 100 a second",

@@ -45,6 +45,8 @@ def test_a_runtime_takes_no_more_threads_than_it_is_left(monkeypatch, doubling, 
         def compiling(self, *arguments):
             compiled = compile_model(self, *arguments)
             asked.append(compiled.get_property("INFERENCE_NUM_THREADS"))
+            # Tied to a core, as many processes would share the first one.
+            assert compiled.get_property("ENABLE_CPU_PINNING") is False
             return compiled
 
         monkeypatch.setattr(openvino.Core, "compile_model", compiling)
