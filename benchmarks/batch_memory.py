@@ -1,10 +1,11 @@
 """Memory over time while a million rows are tagged into a file.
 
-    python benchmarks/batch_memory.py [--rows 1000000] [--from jsonl] [--to parquet]
+    python benchmarks/batch_memory.py [--rows 1000000] [--from jsonl] [--to parquet] [--docs]
 
 Makes the table in a temporary folder, runs `plotgenre tag --fast -o` on it, and asks the kernel
 every half second how much memory the process holds (Linux). Writes ``results/batch-memory.json``
-and prints the resident memory at even distances and the most there was.
+and prints the resident memory at even distances and the most there was; --docs puts that between
+the marks in docs/scale.md.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from batch_films import command, plots_of, write_table
-from pages import write_results
+from pages import between_marks, write_results
 
 HERE = Path(__file__).parent
+MARKS = ("<!-- memory: begin -->", "<!-- memory: end -->")
 SHOWN = 12
 
 
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--from", dest="source", choices=["csv", "jsonl"], default="jsonl")
     parser.add_argument("--to", choices=["csv", "jsonl", "parquet"], default="parquet")
+    parser.add_argument("--docs", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "batch-memory.json")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as room:
@@ -39,7 +42,10 @@ def main() -> None:
         result |= {"rows": arguments.rows, "bytes": size, "output_bytes": output.stat().st_size}
         result |= {"from": arguments.source, "to": arguments.to}
     write_results(arguments.out, result)
-    print(table(result))
+    text = table(result)
+    print(text)
+    if arguments.docs:
+        between_marks(HERE.parent / "docs" / "scale.md", MARKS, text + "\n")
 
 
 def watched(what: list[str], every: float) -> dict[str, Any]:

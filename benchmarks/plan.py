@@ -1,10 +1,12 @@
 """How many nodes and hours so many plots take, from what scaling.py has measured.
 
-    python benchmarks/plan.py [--plots 1e8] [--cores 32] [--hours 1 8 24] [--price 0.04] [--docs]
+    python benchmarks/plan.py [--plots 1e8] [--tokens 400] [--cores 32] [--hours 1 8 24]
+        [--price 0.04] [--docs]
 
-Reads ``results/scaling.json``. --cores is of a node, of which one is left to Ray and to readers;
---price is of one core for one hour, in whatever money. Prints a table; --docs puts it, and the
-measured one, between the marks in docs/scale.md.
+Reads ``results/scaling.json``. --tokens is of a plot, by default as of those measured; --cores is
+of a node, of which one is left to Ray and to readers; --price is of one core for one hour, in
+whatever money. Prints a table; --docs puts it, and the measured one, between the marks in
+docs/scale.md.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Plan:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--plots", type=float, default=1e8)
+    parser.add_argument("--tokens", type=float, help="of a plot; by default as measured")
     parser.add_argument("--cores", type=int, default=32)
     parser.add_argument("--hours", type=float, nargs="+", default=[1, 8, 24])
     parser.add_argument("--price", type=float, help="of one core for one hour")
@@ -66,11 +69,29 @@ def main() -> None:
     if arguments.cores < 2:
         raise SystemExit("one core of a node is left to Ray and readers; expected 2 or more")
     results = json.loads(arguments.results.read_text())
+    if arguments.tokens is not None:
+        results = of_length(results, arguments.tokens)
     text = table(results, arguments.plots, arguments.cores, arguments.hours, arguments.price)
     print(text)
     if arguments.docs:
         between_marks(PAGE, MARKS, text + "\n")
         between_marks(PAGE, MEASURED, f"{results['machine']}:\n\n{scaling.table(results)}\n")
+
+
+def of_length(results: dict[str, Any], tokens: float) -> dict[str, Any]:
+    """The results as if plots had so many tokens: time and bytes go with them."""
+    longer = tokens / results["tokens_per_plot"]
+    tiers = {
+        name: tier
+        | {"bytes": tier["bytes"] * longer, "output_bytes": tier["output_bytes"] * longer}
+        | {
+            "runs": [
+                one | {"rows_per_second": one["rows_per_second"] / longer} for one in tier["runs"]
+            ]
+        }
+        for name, tier in results["tiers"].items()
+    }
+    return results | {"tokens_per_plot": tokens, "tiers": tiers}
 
 
 def rate_of(tier: dict[str, Any]) -> float:

@@ -25,6 +25,7 @@ from typing import Any
 
 from batch_films import plots_of, write_table
 from pages import write_results
+from speed import evenly
 
 HERE = Path(__file__).parent
 PARTS = 40
@@ -43,7 +44,8 @@ def main() -> None:
     if arguments.child is not None:
         print(json.dumps(measured(**json.loads(arguments.child))))
         return
-    plots = plots_of(arguments.data)
+    # The same for both tiers, and of the whole table, which may be sorted by length.
+    plots = evenly(plots_of(arguments.data), arguments.rows)
     results: dict[str, Any] = {
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "model": MODEL,
@@ -127,12 +129,12 @@ def measured(
     }
 
 
-def tokens_per_plot(plots: list[str], most: int = 500) -> float:
+def tokens_per_plot(plots: list[str]) -> float:
     """Tokens of the model's encoder in a plot, on the average."""
     from plotgenre import GenreClassifier
 
     encoder = GenreClassifier.from_pretrained(MODEL).model_.semantic().embedder.encoder
-    spans = encoder.token_spans(plots[:most])
+    spans = encoder.token_spans(plots)
     return sum(map(len, spans)) / len(spans)
 
 

@@ -39,6 +39,7 @@ def shown(site: Path, page: str) -> str:
         ("choosing-a-recipe", "every genre weighs the windows in its own way"),
         ("reading-a-report", "What is not above it was not learned"),
         ("deploying", "one ONNX file"),
+        ("scale", "what breaks first"),
         ("architecture", "Rooms, from the ground up"),
         ("benchmarks", "What the figures are"),
     ],

@@ -37,6 +37,14 @@ def test_the_table_of_a_plan():
     assert "cost" not in table(results(), 100e6, 32, [1], price=None)
 
 
+def test_plots_of_another_length_cost_as_they_are_long():
+    from plan import of_length, table
+
+    # Half as long: twice the plots a second, the same tokens, half the bytes and half the hours.
+    text = table(of_length(results(), 100.0), 100e6, 32, [1], price=None)
+    assert text.splitlines()[-1] == "| whole | 100 | 10,000 | 278 | 9 | 25 | 30 |"
+
+
 def test_the_table_of_scaling():
     from scaling import table
 
