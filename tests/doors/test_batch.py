@@ -82,6 +82,15 @@ def test_refusals_are_one_sentence(main, arguments, sentence, tmp_path):
     assert [path for path in tmp_path.iterdir() if path.name != "cache"] == []
 
 
+def test_a_cluster_that_does_not_answer_is_one_sentence(main, tmp_path):
+    pytest.importorskip("ray", reason="ray is not installed; extra ray")
+    options = ("--engine", "ray", "--ray-address", "127.0.0.1:1")
+    status, _, err = main("tag", FILMS, "-o", "out", "--fast", *options)
+    assert status == 2
+    assert err.startswith("plotgenre: there is no Ray at 127.0.0.1:1: ")
+    assert len(err.splitlines()) == 1
+
+
 def test_several_files_without_an_output_go_to_the_terminal(main, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text(f"id,plot\n{name},{PLOT}\n")

@@ -110,10 +110,11 @@ def find_inputs(locations: Sequence[str], format: str, output: str) -> list[Inpu
         for one in (_at_address(location) if is_address(location) else _at_path(location))
         if one.location != own
     ]
-    times = Counter(one.location for one in found)
-    if not found or max(times.values()) > 1:
-        twice = max(times, key=times.__getitem__, default="")
-        raise CorpusError(f"{twice} stands twice among the inputs; expected it once")
+    if not found:
+        raise CorpusError(f"{output} is all that there is to read, and is the output")
+    (first, times), *_ = Counter(one.location for one in found).most_common(1)
+    if times > 1:
+        raise CorpusError(f"{first} stands twice among the inputs; expected it once")
     named = Counter(one.name for one in found)
     return [replace(one, name=one.location) if named[one.name] > 1 else one for one in found]
 

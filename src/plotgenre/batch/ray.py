@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from plotgenre.errors import BatchError, MissingExtraError
 
 # A reader feeds this many workers with ease, for reading is much faster than tagging.
 _WORKERS_PER_READER = 16
+_SECONDS_TO_ANSWER = 10
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -124,6 +126,7 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
         return
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _refuse_unreachable(where)
     own = {"include_dashboard": False} if where == "local" else {}
     try:
         ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **own)
@@ -133,6 +136,17 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Raise BatchError if nobody answers: Ray itself would end the process after a minute."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as refused:
+        raise BatchError(f"there is no Ray at {address}: {refused}") from refused
 
 
 def _ray() -> Any:

@@ -164,7 +164,8 @@ def run_batch(
         "plot_column": worker.plot_column,
         "rows_per_part": settings.rows_per_part,
         "form": output.kind,
-        "columns": list(columns.names),
+        # Parts of JSON lines need not have the same.
+        "columns": [] if output.kind == "jsonl" else list(columns.names),
     }
     if manifest is None:
         manifest = Manifest.begun(told, inputs)
