@@ -1,5 +1,7 @@
 """The examples: films as the documentation promises them, and scripts that run."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +14,7 @@ import polars as pl
 import pytest
 
 from plotgenre import GenreClassifier, __version__
+from plotgenre.batch.worker import GenreWorker
 from plotgenre.corpus import Corpus, read_corpus
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -186,3 +189,41 @@ def test_the_space_says_what_the_hub_reads() -> None:
     assert {block["colorFrom"], block["colorTo"]} <= colours
     needed = (EXAMPLES / "space" / "requirements.txt").read_text(encoding="utf-8").split()
     assert needed == [f"plotgenre=={__version__}"]
+
+
+@pytest.fixture(scope="module")
+def spark():
+    """Two of Spark's workers on this machine."""
+    sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed; it is too large")
+    if shutil.which("java") is None:
+        pytest.skip("there is no java, which Spark runs on")
+    # The workers look plotgenre up where this process found it.
+    places = os.pathsep.join(path for path in sys.path if path)
+    session = (
+        sql.SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", False)
+        .config("spark.sql.shuffle.partitions", 2)
+        .config("spark.executorEnv.PYTHONPATH", places)
+        .config("spark.pyspark.python", sys.executable)
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+def test_a_dataframe_of_spark(spark) -> None:
+    model = GenreClassifier.from_pretrained("films", fast=True)
+    rows = [(i, f"A ghost haunts house {i}.", "mine") for i in range(40)]
+    rows[7] = (7, None, "mine")
+    frame = spark.createDataFrame(rows, "id int, plot string, genres string").repartition(4)
+    example = loaded(EXAMPLES / "spark.py")
+    tagged = example.tagged(frame, GenreWorker(fast=True))
+    found = {row["id"]: row for row in tagged.collect()}
+    assert sorted(found) == list(range(40))
+    assert found[7]["error"] == "there is no plot; expected a text"
+    for i, plot, _ in rows:
+        if plot is not None:
+            tags = model.tag(plot)
+            assert found[i]["genres"] == list(tags)
+            assert found[i]["probabilities"] == [round(p, 6) for p in tags.values()]
+            assert (found[i]["error"], found[i]["input_genres"]) == (None, "mine")

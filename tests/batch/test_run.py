@@ -312,6 +312,17 @@ def test_refusals(batch, table, inputs, options, error, sentence):
     assert [path.name for path in table.parent.iterdir()] == ["films.csv"]
 
 
+def test_the_output_is_no_input_of_its_own(batch, lines, table):
+    out = table.with_name("out.jsonl")
+    broken = table.with_name("broken.jsonl")
+    broken.write_text("\n")
+    assert batch([table.parent], out).unreadable.keys() == {str(broken)}
+    # The output stands beside the inputs now, and its parts wait for the broken one.
+    broken.write_text('{"plot": "War."}\n')
+    assert batch([table.parent], out).tagged == 1
+    assert len(lines(out)) == 121
+
+
 def test_standard_input_cannot_be_resumed(batch, tmp_path):
     with pytest.raises(InputError, match="standard input cannot be read again"):
         batch(["-"], tmp_path / "out")

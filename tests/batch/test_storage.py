@@ -2,7 +2,7 @@
 
 import pytest
 
-from plotgenre.batch.storage import LocalFolder, folder_at, open_file, opened
+from plotgenre.batch.storage import LocalFolder, below, folder_at, open_file, opened
 from plotgenre.errors import BatchError, CorpusError, InputError
 
 PLOT = "A ghost haunts the cellar of an old house."
@@ -73,10 +73,17 @@ def test_bytes_are_read_by_address(tmp_path):
         assert file.read(3) + file.read() == b"12345"
 
 
+def test_options_stay_behind_the_name():
+    assert below("s3://b/in/", "a.csv") == "s3://b/in/a.csv"
+    assert below("s3://b/in?scheme=http", "a.csv") == "s3://b/in/a.csv?scheme=http"
+
+
 def test_refusals(batch, far, tmp_path):
     with pytest.raises(CorpusError, match=r"no table at .*nothing"):
         batch([f"{far}/nothing"], tmp_path / "out")
     with pytest.raises(BatchError, match="is a single file at an address"):
         batch([f"{far}/in"], f"{far}/out.csv")
+    with pytest.raises(BatchError, match="is a single file at an address"):
+        batch([f"{far}/in"], "s3://b/out.csv?scheme=http")
     with pytest.raises(InputError, match="nowhere://x cannot be opened"):
         opened("nowhere://x")

@@ -10,7 +10,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import IO, Any
 
-from plotgenre.batch.storage import is_address, listed, open_file, opened
+from plotgenre.batch.storage import below, is_address, listed, open_file, opened
 from plotgenre.corpus.readers.rows import Row, iter_rows
 from plotgenre.corpus.readers.sources import FileFormat, Source, format_by_ending
 from plotgenre.errors import CorpusError, InputError
@@ -110,10 +110,11 @@ def find_inputs(locations: Sequence[str], format: str, output: str) -> list[Inpu
         for one in (_at_address(location) if is_address(location) else _at_path(location))
         if one.location != own
     ]
-    times = Counter(one.location for one in found)
-    if not found or max(times.values()) > 1:
-        twice = max(times, key=times.__getitem__, default="")
-        raise CorpusError(f"{twice} stands twice among the inputs; expected it once")
+    if not found:
+        raise CorpusError(f"{output} is all that there is to read, and is the output")
+    (first, times), *_ = Counter(one.location for one in found).most_common(1)
+    if times > 1:
+        raise CorpusError(f"{first} stands twice among the inputs; expected it once")
     named = Counter(one.name for one in found)
     return [replace(one, name=one.location) if named[one.name] > 1 else one for one in found]
 
@@ -151,23 +152,21 @@ def _local(file: Path) -> Input:
 
 
 def _at_address(location: str) -> list[Input]:
-    parent, _, last = location.rstrip("/").rpartition("/")
+    place, mark, options = location.partition("?")
+    parent, _, last = place.rstrip("/").rpartition("/")
+    folder = f"{parent}{mark}{options}"
     if has_magic(last):
-        found = [info for info in listed(parent) if fnmatch(info.base_name, last)]
-        return _remote(location, parent, found)
-    filesystem, path = opened(location)
-    info = filesystem.get_file_info(path)
-    if info.is_file:
-        return _remote(location, parent, [info])
-    found = [info for info in listed(location) if _is_table(info.base_name)]
-    return _remote(location, location.rstrip("/"), found)
-
-
-def _remote(location: str, folder: str, found: list[Any]) -> list[Input]:
+        found = [info for info in listed(folder) if fnmatch(info.base_name, last)]
+    else:
+        filesystem, path = opened(location)
+        found = [info for info in [filesystem.get_file_info(path)] if info.is_file]
+        if not found:
+            folder = location
+            found = [info for info in listed(folder) if _is_table(info.base_name)]
     if not found:
         raise CorpusError(f"no table at {location}; expected csv, tsv, jsonl or parquet files")
     return [
-        Input(f"{folder}/{info.base_name}", info.base_name, info.size, info.mtime_ns or 0)
+        Input(below(folder, info.base_name), info.base_name, info.size, info.mtime_ns or 0)
         for info in sorted(found, key=lambda info: str(info.base_name))
     ]
 

@@ -45,10 +45,11 @@ class Output:
         BatchError
             If the form contradicts the ending, or a single file is to be at an address.
         """
-        kind, single = kind_of(output, form)
+        address = is_address(output)
+        kind, single = kind_of(output.partition("?")[0] if address else output, form)
         if not single:
             return cls(folder_at(output), kind, None)
-        if is_address(output):
+        if address:
             raise BatchError(f"{output} is a single file at an address; expected a folder there")
         file = Path(output).expanduser().absolute()
         return cls(LocalFolder(file.with_name(file.name + _PARTS)), kind, file)

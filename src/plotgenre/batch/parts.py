@@ -31,7 +31,8 @@ class Chunk:
 
     input: int
     number: int
-    rows: list[Row]
+    # Ray logs what it has no column type for.
+    rows: list[Row] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from plotgenre.batch.parts import Chunk, End, Part, PartMaker, Reading
-from plotgenre.errors import BatchError, MissingExtraError, PlotgenreError
+from plotgenre.errors import BatchError, MissingExtraError
 
 # A reader feeds this many workers with ease, for reading is much faster than tagging.
 _WORKERS_PER_READER = 16
+_SECONDS_TO_ANSWER = 10
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -37,6 +39,13 @@ class RaySettings:
     workers: int | None = Field(default=None, ge=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a part could not be made, sent back, for Ray's own account of it is a page of traces."""
+
+    why: str
+
+
 class _Writer:
     """An actor: makes parts. Lost ones are started anew by Ray, and their chunks given again."""
 
@@ -44,20 +53,13 @@ class _Writer:
         self.maker = maker
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        found: list[Chunk | End] = list(batch["found"])
+        return {"made": [self._made(one) for one in batch["found"]]}
+
+    def _made(self, one: Chunk | End) -> Part | End | _Failure:
         try:
-            made = [one if isinstance(one, End) else self.maker(one) for one in found]
-        except PlotgenreError as refused:
-            # Raised, it would come back as a traceback of Ray's, tried anew in vain.
-            return {"made": [_Refusal(str(refused))]}
-        return {"made": made}
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why a worker cannot do what it is asked, whatever the rows."""
-
-    sentence: str
+            return one if isinstance(one, End) else self.maker(one)
+        except Exception as broken:
+            return _Failure(str(broken).strip() or type(broken).__name__)
 
 
 def on_ray(
@@ -73,7 +75,7 @@ def on_ray(
     MissingExtraError
         If Ray is not installed.
     BatchError
-        If there is no cluster at the address, or Ray gives up.
+        If there is no cluster at the address, a worker cannot go on, or Ray gives up.
     """
 
     def run(readings: Sequence[Reading], maker: PartMaker) -> Iterator[Part | End]:
@@ -81,10 +83,9 @@ def on_ray(
         with _connected(ray, settings.address):
             try:
                 for row in _tagged(ray, readings, maker, settings).iter_rows():
-                    made = row["made"]
-                    if isinstance(made, _Refusal):
-                        raise BatchError(f"Ray gave up: {made.sentence}")
-                    yield made
+                    if isinstance(row["made"], _Failure):
+                        raise BatchError(f"a worker cannot go on: {row['made'].why}")
+                    yield row["made"]
             except ray.exceptions.RayError as failed:
                 raise BatchError(f"Ray gave up: {_last_line(failed)}") from failed
 
@@ -125,15 +126,27 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
         return
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _refuse_unreachable(where)
     own = {"include_dashboard": False} if where == "local" else {}
     try:
         ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError) as refused:
-        raise BatchError(f"no Ray at {where}: {_last_line(refused)}") from refused
+        raise BatchError(f"there is no Ray at {where}: {_last_line(refused)}") from refused
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Raise BatchError if nobody answers: Ray itself would end the process after a minute."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as refused:
+        raise BatchError(f"there is no Ray at {address}: {refused}") from refused
 
 
 def _ray() -> Any:
@@ -142,7 +155,7 @@ def _ray() -> Any:
         import ray.data
     except ImportError:
         raise MissingExtraError("The engine ray", "ray") from None
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 

@@ -61,26 +61,18 @@ class BatchProgress:
     ----------
     rows
         Rows written, those of earlier runs included.
-    begun
-        Of these, rows that earlier runs have written.
     total
         About how many there are in all; None where nobody knows.
     errors
         Rows written that have an error.
-    seconds
-        Since this run began to tag.
+    rate
+        Rows a second since the first part was written: before it, models and Ray are started.
     """
 
     rows: int
-    begun: int
     total: int | None
     errors: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Rows a second."""
-        return (self.rows - self.begun) / max(self.seconds, 1e-9)
+    rate: float
 
     @property
     def left(self) -> float | None:
@@ -172,7 +164,8 @@ def run_batch(
         "plot_column": worker.plot_column,
         "rows_per_part": settings.rows_per_part,
         "form": output.kind,
-        "columns": list(columns.names),
+        # Parts of JSON lines need not have the same.
+        "columns": [] if output.kind == "jsonl" else list(columns.names),
     }
     if manifest is None:
         manifest = Manifest.begun(told, inputs)
@@ -184,8 +177,10 @@ def run_batch(
     manifest.save(output.folder)
     maker = PartMaker(worker, tuple(inputs), columns.names, form, output.folder)
     watch = _Watch(manifest, inputs)
+    readings = manifest.readings(inputs)
     try:
-        for one in engine(manifest.readings(inputs), maker):
+        # Nothing may be left but to join the parts, for which no engine need be started.
+        for one in engine(readings, maker) if readings else ():
             watch.add(one, output.folder)
             if listener is not None:
                 listener(watch.progress())
@@ -194,7 +189,7 @@ def run_batch(
         manifest.save(output.folder)
     output.tidy(manifest)
     output.join(manifest, form)
-    return _summary(settings, manifest, watch.progress())
+    return watch.summary(settings)
 
 
 class _Watch:
@@ -211,6 +206,8 @@ class _Watch:
         self.unknown = self.expected.count(None)
         self.total = sum(rows or 0 for rows in self.expected)
         self.started = self.write_at = time.monotonic()
+        # When the first part was written, and how many rows there were then.
+        self.first: tuple[float, int] | None = None
 
     def add(self, made: Part | End, folder: Folder) -> None:
         self.manifest.add(made)
@@ -221,6 +218,7 @@ class _Watch:
         else:
             self.rows += made.rows
             self.errors += made.errors
+            self.first = self.first or (time.monotonic(), self.rows)
         began = time.monotonic()
         if began >= self.write_at:
             self.manifest.save(folder)
@@ -228,9 +226,21 @@ class _Watch:
             self.write_at = now + (now - began) / _SHARE_OF_WRITING
 
     def progress(self) -> BatchProgress:
-        total = None if self.unknown else self.total
-        seconds = time.monotonic() - self.started
-        return BatchProgress(self.rows, self.begun, total, self.errors, seconds)
+        since, rows = self.first or (self.started, self.begun)
+        if rows == self.rows:
+            since, rows = self.started, self.begun
+        rate = (self.rows - rows) / max(time.monotonic() - since, 1e-9)
+        return BatchProgress(self.rows, None if self.unknown else self.total, self.errors, rate)
+
+    def summary(self, settings: BatchSettings) -> BatchSummary:
+        return BatchSummary(
+            settings.output,
+            self.rows,
+            self.errors,
+            self.rows - self.begun,
+            self.manifest.unreadable(),
+            time.monotonic() - self.started,
+        )
 
 
 def _refuse_changed(
@@ -249,10 +259,4 @@ def _complete(settings: BatchSettings, manifest: Manifest) -> BatchSummary:
             f"{settings.output} is complete already; expected another name, or --resume to be "
             "content with it"
         )
-    return _summary(settings, manifest, _Watch(manifest, ()).progress())
-
-
-def _summary(settings: BatchSettings, manifest: Manifest, came: BatchProgress) -> BatchSummary:
-    tagged = came.rows - came.begun
-    unreadable = manifest.unreadable()
-    return BatchSummary(settings.output, came.rows, came.errors, tagged, unreadable, came.seconds)
+    return _Watch(manifest, ()).summary(settings)

@@ -18,8 +18,14 @@ _WHOLE_PUTS = ("s3", "gcs", "abfs")
 
 
 def is_address(location: str) -> bool:
-    """Whether it is an address such as ``s3://bucket/films`` and no path."""
+    """Whether it is an address such as ``s3://bucket/films?region=eu-west-1`` and no path."""
     return "://" in location
+
+
+def below(address: str, name: str) -> str:
+    """The address of a file in a folder; options that follow a ``?`` stay behind it."""
+    folder, mark, options = address.partition("?")
+    return f"{folder.rstrip('/')}/{name}{mark}{options}"
 
 
 class Folder(Protocol):
@@ -136,7 +142,7 @@ class RemoteFolder:
 def folder_at(location: str) -> Folder:
     """The folder of a path or an address, which need not exist yet."""
     if is_address(location):
-        return RemoteFolder(location.rstrip("/"))
+        return RemoteFolder(location)
     return LocalFolder(Path(location).expanduser().absolute())
 
 

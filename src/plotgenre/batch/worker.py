@@ -25,8 +25,7 @@ GENRES, PROBABILITIES, ERROR = ADDED = ("genres", "probabilities", "error")
 _DECIMALS = 6
 
 
-# A plain dataclass: one of pydantic's replaces its whole __dict__ in __init__, and Ray has put
-# something there by then.
+# Not pydantic's: engines wrap the class in one of theirs that has attributes before `__init__`.
 @dataclass(frozen=True, kw_only=True)
 class GenreWorker:
     """Tags batches; nothing but plain settings, so that it can be sent to any process.

@@ -115,7 +115,7 @@ def _openvino(path: Path, precision: str) -> Graph:
 
     core = openvino.Core()
     hint = "bf16" if precision == "bfloat16" else "f32"
-    settings: dict[str, str | int] = {
+    settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": hint,
         "PERFORMANCE_HINT": "LATENCY",
         # Else int8 weights make it round activations as well.
@@ -123,6 +123,8 @@ def _openvino(path: Path, precision: str) -> Graph:
     }
     if threads := threads_wanted():
         settings["INFERENCE_NUM_THREADS"] = threads
+        # Else every process of one thread is tied to the same core, and two are as slow as one.
+        settings["ENABLE_CPU_PINNING"] = False
     compiled = core.compile_model(str(path), "CPU", settings)
 
     def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:

@@ -1,0 +1,66 @@
+"""Graphs: how many threads they take."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plotgenre.embedding.encoders.graph import load_graph, threads_wanted
+
+onnx = pytest.importorskip("onnx")
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"), [(None, 0), ("", 0), ("1", 1), (" 3 ", 3), ("2,1", 2), ("many", 0)]
+)
+def test_the_environment_says_how_many_threads(monkeypatch, said, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads_wanted() == threads
+
+
+@pytest.fixture
+def doubling(tmp_path: Path) -> Path:
+    """A graph that doubles its input."""
+    shape = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n"])
+    out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n"])
+    node = onnx.helper.make_node("Add", ["x", "x"], ["y"])
+    graph = onnx.helper.make_graph([node], "double", [shape], [out])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "double.onnx")
+    return tmp_path / "double.onnx"
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_runtime_takes_no_more_threads_than_it_is_left(monkeypatch, doubling, runtime):
+    pytest.importorskip(runtime)
+    asked: list[int] = []
+    if runtime == "openvino":
+        import openvino
+
+        compile_model = openvino.Core.compile_model
+
+        def compiling(self, *arguments):
+            compiled = compile_model(self, *arguments)
+            asked.append(compiled.get_property("INFERENCE_NUM_THREADS"))
+            # Tied to a core, as many processes would share the first one.
+            assert compiled.get_property("ENABLE_CPU_PINNING") is False
+            return compiled
+
+        monkeypatch.setattr(openvino.Core, "compile_model", compiling)
+    else:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession
+
+        def opening(path, options, **rest):
+            asked.append(options.intra_op_num_threads)
+            return session(path, options, **rest)
+
+        monkeypatch.setattr(onnxruntime, "InferenceSession", opening)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    graph = load_graph(doubling, "float32", runtime)
+    np.testing.assert_array_equal(graph.run({"x": np.array([1.0, 2.0], np.float32)}), [2, 4])
+    assert asked == [1]
