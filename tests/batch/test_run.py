@@ -96,9 +96,9 @@ def test_json_keeps_every_key_and_value(batch, lines, tmp_path):
     added = {"genres", "probabilities", "error"}
     assert {k: v for k, v in told[0].items() if k not in added} == rows[0]
     assert told[1]["input_error"] == "mine"
-    assert told[2]["error"] == "the plot is '5', a int; expected a text"
-    assert told[3]["error"].startswith("in.jsonl, row 7: a JSON list; expected one object")
-    assert told[4]["error"].startswith("in.jsonl, row 8: not JSON")
+    assert told[2]["error"] == "the plot is 5 (int); expected a text"
+    assert told[3]["error"].startswith("in.jsonl, line 7: a JSON list; expected one object")
+    assert told[4]["error"].startswith("in.jsonl, line 8: not JSON")
 
 
 def test_rows_without_ids_are_called_by_file_and_row(batch, lines, tmp_path):
@@ -283,6 +283,12 @@ def test_unreadable_files_are_named_and_the_rest_goes_on(batch, lines, table, tm
     assert again.tagged == 32
     ids = [row["id"] for row in lines(out)]
     assert ids == ["p", *map(str, range(30)), "1", *(f"film-{i:03}" for i in range(1, 121))]
+
+
+def test_a_header_alone_is_no_film(batch, tmp_path):
+    (tmp_path / "head.csv").write_text("id,plot\n")
+    summary = batch([tmp_path / "head.csv"], tmp_path / "out.jsonl")
+    assert list(summary.unreadable.values()) == ["no film in head.csv; expected at least one"]
 
 
 def test_a_file_that_breaks_late_gives_the_rows_before(batch, lines, tmp_path):

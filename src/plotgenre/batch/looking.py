@@ -75,6 +75,8 @@ def _looked_at(one: Input, plot_column: str) -> Input:
         return one
     try:
         rows = list(islice(one.rows(), _ROWS + 1))
+        if not rows:
+            raise CorpusError(f"no film in {one.name}; expected at least one")
         columns = tuple(dict.fromkeys(name for row in rows for name in row.values))
         plot = _plot_column(columns, plot_column, one.name)
         types = _types(one, [row.values for row in rows], columns)

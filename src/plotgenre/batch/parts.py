@@ -161,7 +161,8 @@ class PartMaker:
                 own[self.names.get(name, f"input_{name}" if name in ADDED else name)] = value
             own |= {name: tagged[name][i] for name in (GENRES, PROBABILITIES, ERROR)}
             if row.error is not None:
-                own[ERROR] = f"{source.name}, row {row.number}: {row.error}"
+                unit = "line" if source.format == "jsonl" else "row"
+                own[ERROR] = f"{source.name}, {unit} {row.number}: {row.error}"
             yield own
 
 

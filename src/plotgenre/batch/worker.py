@@ -115,7 +115,7 @@ def why_no_plot(plot: Any) -> str | None:
     if plot is None or (not isinstance(plot, str) and _is_missing(plot)):
         return "there is no plot; expected a text"
     if not isinstance(plot, str):
-        return f"the plot is {str(plot)[:40]!r}, a {type(plot).__name__}; expected a text"
+        return f"the plot is {str(plot)[:40]} ({type(plot).__name__}); expected a text"
     if not plot.strip():
         return "the plot is empty; expected a text"
     try:

@@ -100,10 +100,7 @@ async def genres(request: Request) -> JSONResponse:
 )
 async def model(request: Request) -> JSONResponse:
     """What the model is, what it scored, and what the service takes."""
-    service = service_of(request)
-    # Asks whether it is loaded.
-    assert service.reader
-    return JSONResponse(service.model_facts)
+    return JSONResponse(service_of(request).model_facts)
 
 
 @health.get("/health/live", response_model=schemas.Health, summary="Whether the process answers")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from plotgenre.serving.metrics import Metrics
 from plotgenre.serving.reading import Reader, Wishes, load_reader
 from plotgenre.serving.refusals import RefusedError, log_place
 from plotgenre.serving.settings import ServiceSettings
+
+Part = TypeVar("Part")
 
 # What takes less time than handing it to another thread.
 _FEW = 8
@@ -42,7 +44,7 @@ class Service:
         self.draining = False
         self.failure: PlotgenreError | None = None
         self.genre_facts: list[dict[str, Any]] = []
-        self.model_facts: dict[str, Any] = {}
+        self._model_facts: dict[str, Any] | None = None
         self._tried = asyncio.Event()
         self._reader: Reader | None = None
         self._batcher: Batcher | None = None
@@ -63,16 +65,17 @@ class Service:
         RefusedError
             503 while it is loaded.
         """
-        if self._reader is None:
-            raise RefusedError(503, "the model is still being loaded", {"Retry-After": "2"})
-        return self._reader
+        return _loaded(self._reader)
 
     @property
     def batcher(self) -> Batcher:
         """The queue; errors as of `reader`."""
-        if self._batcher is None:
-            raise RefusedError(503, "the model is still being loaded", {"Retry-After": "2"})
-        return self._batcher
+        return _loaded(self._batcher)
+
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """What is told of the model; errors as of `reader`."""
+        return _loaded(self._model_facts)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -132,7 +135,7 @@ class Service:
         reader = self._load_reader(self.settings)
         folder, evaluation = evaluation_of(self.settings)
         self.genre_facts = genre_facts(reader.model, evaluation)
-        self.model_facts = model_facts(reader, folder, evaluation, self.settings)
+        self._model_facts = model_facts(reader, folder, evaluation, self.settings)
         return reader
 
     async def _work(self) -> None:
@@ -164,3 +167,9 @@ class Service:
         )
         self.metrics.watch(self._batcher)
         return self._batcher
+
+
+def _loaded(part: Part | None) -> Part:
+    if part is None:
+        raise RefusedError(503, "the model is still being loaded", {"Retry-After": "2"})
+    return part
