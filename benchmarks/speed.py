@@ -1,12 +1,12 @@
 """How fast plots are tagged, beside sentence-transformers and beside what the machine can do.
 
-    python benchmarks/speed.py MODEL_BEST MODEL_FAST DATA [--plots N] [--readme]
+    python benchmarks/speed.py MODEL DATA [--plots N] [--readme]
 
-MODEL_BEST has its encoder bundled (`plotgenre bundle`), MODEL_FAST reads words alone. Every
-contender runs in a process of its own with 2 threads and reads test plots of DATA at even
-distances, whole or as far as it reads. Writes ``results/speed.json`` and prints tables: contenders,
-the roofline, and how cost grows with length, films and genres. --readme puts them between the marks
-in README.md.
+MODEL reads both ways and has its encoder in its folder (`plotgenre bundle`); `fast` is its words
+alone. Every contender runs in a process of its own with 2 threads and reads test plots of DATA at
+even distances, whole or as far as it reads. Writes ``results/speed.json`` and prints tables:
+contenders, the roofline, and how cost grows with length, films and genres. --readme puts them
+between the marks in benchmarks/README.md, and the first one into the project's README.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from operations import operations
 from pages import between_marks
 from plotgenre import read_corpus
 from plotgenre.embedding.encoders.minilm import token_counts
+from speed_table import contenders as contenders_alone
 from speed_table import tables
 
 HERE = Path(__file__).parent
@@ -45,22 +46,22 @@ OURS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("best", type=Path)
-    parser.add_argument("fast", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--plots", type=int, default=256, help="of fast, 8 times as many")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "speed.json")
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
-    if not (arguments.best / "encoder" / "model.onnx").is_file():
-        raise SystemExit(f"{arguments.best} has no encoder; make one with plotgenre bundle")
+    if not (arguments.model / "encoder" / "model.onnx").is_file():
+        raise SystemExit(f"{arguments.model} has no encoder; make one with plotgenre bundle")
     plots = read_corpus(arguments.data / "test.parquet").plots
     results = measured(arguments, plots)
     write(arguments.out, results)
     text = tables(results)
     print(text)
     if arguments.readme:
-        between_marks(HERE.parent / "README.md", MARKS, text + "\n")
+        between_marks(HERE / "README.md", MARKS, text + "\n")
+        between_marks(HERE.parent / "README.md", MARKS, contenders_alone(results) + "\n")
 
 
 def measured(arguments: argparse.Namespace, plots: list[str]) -> dict[str, Any]:
@@ -74,10 +75,9 @@ def measured(arguments: argparse.Namespace, plots: list[str]) -> dict[str, Any]:
     for name, runtime in OURS.items():
         if runtime is None or find_spec(runtime):
             job = contender("ours", chosen if runtime else many)
-            model = arguments.best if runtime else arguments.fast
-            contenders[name] = job | {"model": str(model), "runtime": runtime}
+            contenders[name] = job | {"model": str(arguments.model), "runtime": runtime}
     for job in contenders.values():
-        job["n_genres"] = len(json.loads((arguments.best / "config.json").read_text())["genres"])
+        job["n_genres"] = len(json.loads((arguments.model / "config.json").read_text())["genres"])
     results: dict[str, Any] = {
         "machine": f"{platform.processor() or platform.machine()}, {THREADS} threads",
         "peak": run({"way": "peak", "threads": THREADS}),
@@ -91,7 +91,7 @@ def measured(arguments: argparse.Namespace, plots: list[str]) -> dict[str, Any]:
         result["tokens"] = int(lengths.sum())
         # Words are counted, not multiplied; the first two's MiniLM costs what best's encoder does.
         if name != "fast":
-            result["operations"] = encoder_operations(arguments.best / "encoder", lengths)
+            result["operations"] = encoder_operations(arguments.model / "encoder", lengths)
         results["contenders"][name] = result
     for name, job in contenders.items():
         if job["contender"] == "ours":
@@ -99,9 +99,8 @@ def measured(arguments: argparse.Namespace, plots: list[str]) -> dict[str, Any]:
             for kind, groups in (("length", by_length(plots)), ("films", by_films(plots))):
                 scaled = run(job | {"way": "scaling", "groups": groups, "times": 1})
                 results["scaling"][kind][name] = scaled
-    for name in ("best", "fast"):
-        job = {"way": "genres", "model": str(getattr(arguments, name)), "plots": chosen[:64]}
-        results["scaling"]["genres"][name] = run(job | {"genres": GENRES, "times": TIMES})
+    job = {"way": "genres", "model": str(arguments.model), "plots": chosen[:64], "times": TIMES}
+    results["scaling"]["genres"]["head"] = run(job | {"genres": GENRES})
     return results
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 def tables(results: Mapping[str, Any]) -> str:
     """The contenders, the roofline, and how cost grows, as Markdown."""
-    parts = [_contenders(results["contenders"]), _roofline(results)]
+    parts = [contenders(results), _roofline(results)]
     for kind, title in (("length", "tokens of a plot"), ("films", "films at once")):
         parts.append(_scaling(title, results["scaling"][kind], "ms a film, all of it"))
     heads = {
@@ -24,10 +24,12 @@ def plots_per_second(result: Mapping[str, Any]) -> float:
     return float(result["plots"] / result["seconds"])
 
 
-def _contenders(contenders: Mapping[str, Any]) -> str:
-    origin, batched = (plots_per_second(one) for one in list(contenders.values())[:2])
+def contenders(results: Mapping[str, Any]) -> str:
+    """The contenders alone; the first two are those that the others are compared with."""
+    found = results["contenders"]
+    origin, batched = (plots_per_second(one) for one in list(found.values())[:2])
     rows = []
-    for name, result in contenders.items():
+    for name, result in found.items():
         speed = plots_per_second(result)
         rows.append(
             [

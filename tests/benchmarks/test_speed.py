@@ -168,10 +168,10 @@ def test_startup_knows_which_ways_a_model_has(words, best):
     assert "onnxruntime" in commands(best)
 
 
-def test_without_an_encoder_the_way_to_one_is_named(saved_model, words, tmp_path, monkeypatch):
+def test_without_an_encoder_the_way_to_one_is_named(saved_model, tmp_path, monkeypatch):
     import speed
 
-    arguments = ["speed.py", str(saved_model), str(words), str(tmp_path)]
+    arguments = ["speed.py", str(saved_model), str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit, match="make one with plotgenre bundle"):
         speed.main()
