@@ -42,6 +42,7 @@ def parts(folder):
 def test_an_interrupt_is_no_error_and_loses_nothing(room, lines):
     process = begin(room, "stopped")
     while parts(room / "stopped") < 3:
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plotgenre.batch.forms import JsonLines
 from plotgenre.batch.local import run_here
 from plotgenre.batch.manifest import MANIFEST
 from plotgenre.errors import BatchError, CorpusError, InputError, MissingExtraError
@@ -188,6 +189,32 @@ def test_a_part_that_is_not_recorded_is_written_again(batch, lines, table):
     (out / ".part-00000-000004.jsonl-x").mkdir()
     batch([table], out, rows_per_part=25)
     assert len(lines(out)) == 120
+    assert [path.name for path in out.glob(".*")] == []
+
+
+def test_a_kill_while_parts_are_joined_leaves_nothing_beside_the_file(
+    batch, lines, table, monkeypatch
+):
+    beside = []
+    whole = JsonLines.join
+
+    def join(self, parts, out):
+        whole(self, parts, out)
+        beside.extend(table.parent.iterdir())
+
+    out = table.with_name("out.jsonl")
+    monkeypatch.setattr(JsonLines, "join", join)
+    batch([table], out)
+    # The half-written file is among the parts, which the next run removes.
+    assert sorted(path.name for path in beside) == ["films.csv", "out.jsonl.parts"]
+    assert len(lines(out)) == 120
+
+
+def test_a_complete_folder_is_tidied_too(batch, table):
+    out = table.with_name("out")
+    batch([table], out)
+    (out / ".manifest.json-x").mkdir()
+    batch([table], out, resume=True)
     assert [path.name for path in out.glob(".*")] == []
 
 

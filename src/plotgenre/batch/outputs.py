@@ -102,9 +102,8 @@ class Output:
         """
         if self.file is None or not any(manifest):
             return
-        with tempfile.TemporaryDirectory(
-            dir=self.file.parent, prefix=f".{self.file.name}-"
-        ) as room:
+        # Among the parts, whose folder goes: a kill leaves no half of the file beside it.
+        with tempfile.TemporaryDirectory(dir=self.folder.name, prefix=".joined-") as room:
             unfinished = Path(room) / self.file.name
             with unfinished.open("wb") as out:
                 form.join(self._parts(manifest), out)

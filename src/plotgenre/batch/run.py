@@ -173,6 +173,7 @@ def run_batch(
         _refuse_changed(manifest, told, inputs, output)
         manifest.forget_unreadable(inputs)
         if manifest.complete and output.file is None and not manifest.unreadable():
+            output.tidy(manifest)
             return _complete(settings, manifest)
     manifest.save(output.folder)
     maker = PartMaker(worker, tuple(inputs), columns.names, form, output.folder)
