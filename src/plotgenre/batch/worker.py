@@ -37,8 +37,8 @@ class GenreWorker:
     ----------
     model
         A folder, a model of the package, or a Hub id; the process must reach it.
-    fast
-        Read words alone.
+    fast, quick
+        Read words alone, or less of a plot and in 8 bits, as `GenreClassifier.load` has it.
     encoder
         An exported folder of the model's encoder, to run it in another way.
     plot_column
@@ -49,6 +49,7 @@ class GenreWorker:
 
     model: str = DEFAULT_MODEL
     fast: bool = False
+    quick: bool = False
     encoder: str | None = None
     plot_column: str = "plot"
     fingerprint: str = ""
@@ -105,7 +106,7 @@ class GenreWorker:
         """The same worker, which refuses any model but the one found here; loads it."""
         # Anew, for a model may have been trained again under its name.
         _loaded.cache_clear()
-        classifier = _loaded(self.model, self.fast, self.encoder)
+        classifier = _loaded(self.model, self.fast, self.quick, self.encoder)
         return replace(self, fingerprint=_fingerprint(classifier))
 
 
@@ -145,7 +146,7 @@ def carried_names(columns: Iterable[str]) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _checked(worker: GenreWorker) -> GenreClassifier:
-    classifier = _loaded(worker.model, worker.fast, worker.encoder)
+    classifier = _loaded(worker.model, worker.fast, worker.quick, worker.encoder)
     if worker.fingerprint and _fingerprint(classifier) != worker.fingerprint:
         raise ArtefactError(
             f"the model {worker.model!r} is another one here than where the batch was begun; "
@@ -155,12 +156,12 @@ def _checked(worker: GenreWorker) -> GenreClassifier:
 
 
 @lru_cache(maxsize=1)
-def _loaded(model: str, fast: bool, encoder: str | None) -> GenreClassifier:
+def _loaded(model: str, fast: bool, quick: bool, encoder: str | None) -> GenreClassifier:
     from plotgenre.classifier import GenreClassifier
     from plotgenre.embedding.encoders import EncoderSettings
 
     settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, fast=fast)
+    return GenreClassifier.from_pretrained(model, encoder=settings, fast=fast, quick=quick)
 
 
 def _fingerprint(classifier: GenreClassifier) -> str:

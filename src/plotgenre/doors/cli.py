@@ -23,6 +23,7 @@ from plotgenre.doors.options import (
     ModelEncoder,
     Paths,
     PlotColumn,
+    Quick,
     Separator,
     StoreFolder,
     columns_of,
@@ -170,6 +171,7 @@ def evaluate(
     corpus: Paths,
     encoder: ModelEncoder = None,
     fast: Fast = False,
+    quick: Quick = False,
     format: Format = "auto",
     plot_column: PlotColumn = "plot",
     genres_column: GenresColumn = "genres",
@@ -185,7 +187,7 @@ def evaluate(
 
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
-    classifier = load_classifier(model, encoder, store or default_store(), fast)
+    classifier = load_classifier(model, encoder, store or default_store(), fast=fast, quick=quick)
     # Read before the long work, for it may be refused.
     history = None if report is None else history_beside(model)
     with screen.progress() as progress:

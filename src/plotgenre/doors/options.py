@@ -29,6 +29,9 @@ ModelEncoder = Annotated[
 Fast = Annotated[
     bool, typer.Option("--fast", help="Read words alone, with no encoder: much faster.")
 ]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Read a long plot's beginning, middle and end alone.")
+]
 Format = Annotated[
     str, typer.Option("--format", help="auto, onehot, cmu, csv, tsv, jsonl or parquet.")
 ]
@@ -56,14 +59,21 @@ def default_store() -> Path:
 
 
 def load_classifier(
-    model: str, encoder: str | None, store: Path | None, fast: bool = False
+    model: str,
+    encoder: str | None,
+    store: Path | None,
+    *,
+    fast: bool = False,
+    quick: bool = False,
 ) -> GenreClassifier:
     """The model of a folder or Hub id, its encoder run from an exported folder if one is given."""
     from plotgenre.classifier import GenreClassifier
     from plotgenre.embedding.encoders import EncoderSettings
 
     settings = None if encoder is None else EncoderSettings(kind="onnx", name=encoder)
-    return GenreClassifier.from_pretrained(model, encoder=settings, store=store, fast=fast)
+    return GenreClassifier.from_pretrained(
+        model, encoder=settings, store=store, fast=fast, quick=quick
+    )
 
 
 def columns_of(plot: str, genres: str, separator: str | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plotgenre.doors.options import Fast
+from plotgenre.doors.options import Fast, Quick
 from plotgenre.errors import InputError, MissingExtraError
 from plotgenre.hub import DEFAULT_MODEL
 
@@ -23,6 +23,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 is any free one.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Processes, a model each.", min=1)] = 1,
     fast: Fast = False,
+    quick: Quick = False,
     api_key_file: Annotated[
         Path | None,
         typer.Option(help=f"File with the key that requests must bring; or set {_KEY}."),
@@ -38,6 +39,7 @@ def serve(
     settings = {
         "model": model,
         "fast": fast,
+        "quick": quick,
         "workers": workers,
         "api_key": read_key(api_key_file),
         "origins": tuple(origin or ()),

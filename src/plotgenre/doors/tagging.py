@@ -19,6 +19,7 @@ from plotgenre.doors.options import (
     ModelEncoder,
     ModelName,
     PlotColumn,
+    Quick,
     load_classifier,
 )
 from plotgenre.errors import CorpusError, InputError
@@ -40,6 +41,7 @@ def tag(
     model: ModelName = DEFAULT_MODEL,
     encoder: ModelEncoder = None,
     fast: Fast = False,
+    quick: Quick = False,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="File (.jsonl, .csv, .parquet) or folder to write."),
@@ -89,7 +91,9 @@ def tag(
                 rows_per_part=rows_per_part,
                 resume=resume,
             ),
-            GenreWorker(model=model, fast=fast, encoder=encoder, plot_column=plot_column),
+            GenreWorker(
+                model=model, fast=fast, quick=quick, encoder=encoder, plot_column=plot_column
+            ),
             engine,
             RaySettings(address=ray_address, workers=workers),
         )
@@ -98,7 +102,7 @@ def tag(
         raise InputError("an engine writes files; expected -o and where they are to be")
     shown = chosen_output(output_format, explain)
     films = read_films(plots or ["-"], format, plot_column)
-    classifier = load_classifier(model, encoder, None, fast)
+    classifier = load_classifier(model, encoder, None, fast=fast, quick=quick)
     if explain:
         write_explanations(films, classifier, shown)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from plotgenre.branches.branch import Branch
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
+from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
@@ -32,6 +34,9 @@ _PREFIXES = {
 }
 
 _THRESHOLDS = "thresholds"
+
+# A plot's beginning, middle and end.
+_QUICK_SLICES = 3
 
 
 def save_model(
@@ -90,17 +95,23 @@ def load_model(
     encoder: EncoderSettings | None = None,
     store: Path | None = None,
     fast: bool = False,
+    quick: bool = False,
 ) -> Model:
     """Read what `save_model` wrote; arguments and errors are those of `GenreClassifier.load`."""
     artefact = read_artefact(folder)
     recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
     if encoder is not None and (fast or not recipe.branches.semantic):
         raise InputError(f"{folder} reads words alone: it has no encoder to run in another way")
+    if quick and (fast or not recipe.branches.semantic):
+        raise InputError(f"{folder} is to read words alone, which is quicker than quick already")
     if fast and not recipe.branches.lexical:
         raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
     settings = encoder or recipe.encoder
     if encoder is None and (bundled := bundled_encoder(folder, artefact.encoder)) is not None:
         settings = saved_encoder(recipe.encoder, bundled)
+    slicing = recipe.slicing
+    if quick:
+        slicing, settings = _quicker(slicing, settings, artefact.encoder)
     parts, n_genres = _parted(artefact.tensors), len(artefact.genres)
     _refuse_idle_parts(parts, recipe, folder)
     added: AddedGenres | None = None
@@ -111,7 +122,7 @@ def load_model(
     branches: dict[str, Branch] = {}
     # In fast reading the encoder is not even opened.
     if recipe.branches.semantic and not (fast and recipe.branches.lexical):
-        embedder = open_embedder(recipe.slicing, settings, store)
+        embedder = open_embedder(slicing, settings, store)
         card = embedder.encoder.card
         refuse_other_encoder(artefact.encoder, card.as_dict(), folder)
         head = Head(recipe.head, card.dimension, n_genres, parts["semantic"])
@@ -132,6 +143,16 @@ def load_model(
         added=added,
     )
     return model.words_alone() if fast else model
+
+
+def _quicker(
+    slicing: Slicing, settings: EncoderSettings, card: Mapping[str, Any]
+) -> tuple[Slicing, EncoderSettings]:
+    """Fewer slices of a plot, and products in 8 bits where the encoder's weights are such."""
+    slicing = replace(slicing, max_slices=min(slicing.max_slices, _QUICK_SLICES))
+    if settings.kind == "onnx" and settings.precision == "auto" and card.get("weights") == "int8":
+        settings = replace(settings, precision="int8")
+    return slicing, settings
 
 
 def _refuse_idle_parts(parts: Mapping[str, Tensors], recipe: Recipe, folder: Path) -> None:

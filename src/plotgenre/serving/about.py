@@ -53,6 +53,7 @@ def model_facts(
         "name": reader.name,
         "version": artefact.version,
         "fast": settings.fast,
+        "quick": settings.quick,
         "recipe": _short(reader.model),
         "headline": headline,
         "card": card.read_text(encoding="utf-8") if card.is_file() else "",
@@ -67,13 +68,10 @@ def model_facts(
 
 
 def evaluation_of(settings: ServiceSettings) -> tuple[Path, dict[str, Any]]:
-    """The model's folder, and what it scored; nothing where words alone are read.
-
-    The scores are of both branches.
-    """
+    """The model's folder, and what it scored; nothing where it reads less than it was scored by."""
     folder = hub.local_folder(settings.model, None)
     path = folder / EVALUATION_FILE
-    if settings.fast or not path.is_file():
+    if settings.fast or settings.quick or not path.is_file():
         return folder, {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

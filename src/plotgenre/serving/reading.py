@@ -104,7 +104,9 @@ def load_reader(settings: ServiceSettings) -> Reader:
     ArtefactError, EncoderError, InputError, MissingExtraError
         If it cannot be loaded.
     """
-    classifier = GenreClassifier.from_pretrained(settings.model, fast=settings.fast)
+    classifier = GenreClassifier.from_pretrained(
+        settings.model, fast=settings.fast, quick=settings.quick
+    )
     place = Path(settings.model)
     # Where a folder lies is nobody's business.
     name = place.name if place.is_dir() else settings.model

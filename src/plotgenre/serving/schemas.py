@@ -117,6 +117,7 @@ class ModelFacts(BaseModel):
     name: str
     version: Annotated[str, Field(description="The plotgenre that wrote it.")]
     fast: Annotated[bool, Field(description="Whether words alone are read.")]
+    quick: Annotated[bool, Field(description="Whether long plots are read in part, in 8 bits.")]
     recipe: dict[str, Any]
     headline: Annotated[
         dict[str, float], Field(description="Test scores; empty where they are of another reading.")

@@ -26,6 +26,8 @@ class ServiceSettings:
         Model folder, Hub id, or the name of a model of the package.
     fast
         Read words alone, with no encoder.
+    quick
+        Read a long plot's beginning, middle and end alone, in 8 bits.
     workers
         Processes that share the socket; each loads its own model.
     max_plots, max_characters
@@ -61,6 +63,7 @@ class ServiceSettings:
 
     model: str = DEFAULT_MODEL
     fast: bool = False
+    quick: bool = False
     workers: Count = 1
     max_plots: Count = 256
     max_characters: Count = 100_000

@@ -170,6 +170,33 @@ def test_both_ways_to_a_rounded_encoder_end_at_one_fingerprint(
     assert shorter == {whole.fingerprint}
 
 
+def test_products_in_int8_are_close_and_know_no_neighbour(
+    exported_masked: Path, settings: Settings, tmp_path: Path, runtime: str, sentences: list[str]
+) -> None:
+    export_encoder(settings(exported_masked, kind="onnx"), tmp_path / "small", "int8")
+    exact, rounded = (
+        load_encoder(settings(tmp_path / "small", kind="onnx", precision=one))
+        for one in ("float32", "int8")
+    )
+    assert rounded.card.precision == "int8"
+    assert rounded.card.fingerprint == exact.card.fingerprint
+    a, b = exact.encode(sentences), rounded.encode(sentences)
+    cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert cosines.min() > 0.99
+    assert not np.array_equal(a, b)
+    alone = np.concatenate([rounded.encode([text]) for text in sentences])
+    np.testing.assert_allclose(b, alone, atol=1e-5)
+
+
+def test_int8_wants_an_onnx_folder_with_such_weights(
+    exported_masked: Path, tiny_masked: Path, settings: Settings
+) -> None:
+    with pytest.raises(EncoderError, match="has float32 weights, which are not multiplied in int8"):
+        load_encoder(settings(exported_masked, kind="onnx", precision="int8"))
+    with pytest.raises(EncoderError, match="cannot run in int8; expected an ONNX folder"):
+        load_encoder(settings(tiny_masked, precision="int8"))
+
+
 def test_a_static_encoder_is_not_rounded(tiny_static: Path, tmp_path: Path) -> None:
     asked = EncoderSettings(kind="static", name=str(tiny_static))
     with pytest.raises(EncoderError, match="keeps its weights in float32"):

@@ -64,3 +64,48 @@ def test_a_runtime_takes_no_more_threads_than_it_is_left(monkeypatch, doubling, 
     graph = load_graph(doubling, "float32", runtime)
     np.testing.assert_array_equal(graph.run({"x": np.array([1.0, 2.0], np.float32)}), [2, 4])
     assert asked == [1]
+
+
+@pytest.fixture
+def multiplying(tmp_path: Path) -> Path:
+    """A graph that multiplies rows of 128 numbers by a matrix of whole numbers of a scale of 1."""
+    shapes = [("x", 128), ("y", 8)]
+    x, y = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", size])
+        for name, size in shapes
+    )
+    constants = [
+        onnx.numpy_helper.from_array(MATRIX, "narrow"),
+        onnx.numpy_helper.from_array(np.ones(8, np.float32), "scales"),
+    ]
+    nodes = [
+        onnx.helper.make_node("DequantizeLinear", ["narrow", "scales"], ["wide"], axis=1),
+        onnx.helper.make_node("MatMul", ["x", "wide"], ["y"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "multiply", [x], [y], constants)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "multiply.onnx")
+    return tmp_path / "multiply.onnx"
+
+
+MATRIX = np.random.default_rng(0).integers(-127, 128, (128, 8), dtype=np.int8)
+MATRIX[64:, 0] = 0
+
+
+def test_int8_rounds_each_row_in_groups_of_its_own(multiplying, runtime):
+    x = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
+    # Another row's size, and the other group's, must not make these numbers coarser.
+    x[1] *= 1000
+    x[2, 64:] *= 1000
+    whole = x @ MATRIX.astype(np.float32)
+    found = load_graph(multiplying, "int8", runtime)
+    assert found.precision == "int8"
+    y = found.run({"x": x})
+    far = np.linalg.norm(y - whole, axis=1) / np.linalg.norm(whole, axis=1)
+    assert ((far > 1e-4) & (far < 0.03)).all()
+    # The first column reads the first group alone.
+    assert abs(y[2, 0] - whole[2, 0]) < 0.03 * np.linalg.norm(x[2, :64]) * 127
+    np.testing.assert_array_equal(y[:1], found.run({"x": x[:1]}))
+    exact = load_graph(multiplying, "float32", runtime).run({"x": x})
+    np.testing.assert_allclose(exact, whole, rtol=1e-4, atol=1e-2)

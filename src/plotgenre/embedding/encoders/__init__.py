@@ -36,8 +36,13 @@ def load_encoder(settings: EncoderSettings) -> Encoder:
     MissingExtraError
         If its runtime is not installed; the message is the line that installs it.
     EncoderError
-        If it cannot be found, is damaged, or lacks what an encoder needs.
+        If it cannot be found, is damaged, lacks what an encoder needs, or cannot run as asked.
     """
+    if settings.precision == "int8" and settings.kind != "onnx":
+        raise EncoderError(
+            f"the encoder {settings.name!r} cannot run in int8; expected an ONNX folder with int8 "
+            "weights, as plotgenre bundle --weights int8 writes it"
+        )
     if settings.kind == "onnx":
         from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
 

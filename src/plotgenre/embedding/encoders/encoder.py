@@ -48,7 +48,8 @@ class EncoderSettings:
     max_tokens
         Tokens that the encoder reads, special tokens and prompt included; ``None``: its own limit.
     precision
-        ``auto`` is bfloat16 where the processor has instructions for it, else float32.
+        ``auto`` is bfloat16 where the processor has instructions for it, else float32. ``int8``,
+        for ONNX folders whose weights are such, rounds what they are multiplied by as well.
     runtime
         What runs an ONNX folder: ``auto`` is OpenVINO where it is installed, else onnxruntime.
     """
@@ -59,7 +60,7 @@ class EncoderSettings:
     pooling: Literal["model", "mean", "max", "cls", "last"] = "model"
     prompt: str = ""
     max_tokens: int | None = Field(default=None, ge=8)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
 
 
@@ -82,7 +83,7 @@ class EncoderCard:
     prompt
         Text put before every slice.
     precision
-        ``float32`` or ``bfloat16``: how it is run here; not part of the fingerprint.
+        ``float32``, ``bfloat16`` or ``int8``: how it is run here; not part of the fingerprint.
     fingerprint
         SHA-256 over weights, tokenizer, pooling, prompt and maximum tokens, as 64 hex digits.
     weights

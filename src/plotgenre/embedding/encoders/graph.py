@@ -1,9 +1,10 @@
 """Graphs: an ONNX file made callable by OpenVINO, where that is installed, else by onnxruntime.
 
 OpenVINO runs it in bfloat16 where the processor has instructions for it, onnxruntime in float32.
-Dynamic int8 is not offered: it makes a text's vector depend on its batch. Both take all cores, but
-where OMP_NUM_THREADS says how many, as it does to numpy and torch, and as Ray and Spark say it to
-each of their processes.
+Both multiply whole numbers where that is asked for and the weights are such: what a token brings is
+then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
+on no other text. Both take all cores, but where OMP_NUM_THREADS says how many, as it does to numpy
+and torch, and as Ray and Spark say it to each of their processes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from plotgenre.errors import EncoderError, MissingExtraError
 
 Ids = npt.NDArray[np.int64]
 
+# Numbers of a token that are rounded by one scale. 32 is hardly closer, 128 hardly faster.
+_GROUP = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -35,7 +39,7 @@ class Graph:
     inputs
         Names of the inputs that ``run`` wants.
     precision
-        ``float32`` or ``bfloat16``: what it computes in.
+        ``float32``, ``bfloat16`` or ``int8``: what it computes in.
     """
 
     run: Callable[[dict[str, Ids]], npt.NDArray[np.float32]]
@@ -76,7 +80,10 @@ def runtime_here(runtime: str = "auto") -> Runtime:
 
 
 def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
-    """Load ``path`` for the processor, in ``float32``, ``bfloat16`` or, by ``auto``, the faster.
+    """Load ``path`` for the processor, in float32, bfloat16, int8 or, by ``auto``, as runs best.
+
+    ``auto`` is bfloat16 where OpenVINO runs it and the processor has it, else float32. ``int8``
+    wants weights in 8 bits.
 
     Raises
     ------
@@ -113,13 +120,14 @@ def _has_bfloat16() -> bool:
 def _openvino(path: Path, precision: str) -> Graph:
     import openvino
 
-    core = openvino.Core()
-    hint = "bf16" if precision == "bfloat16" else "f32"
+    core, whole = openvino.Core(), precision == "int8"
+    # What is not multiplied in 8 bits.
+    narrow = precision == "bfloat16" or (whole and _has_bfloat16())
     settings: dict[str, str | int | bool] = {
-        "INFERENCE_PRECISION_HINT": hint,
+        "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
         "PERFORMANCE_HINT": "LATENCY",
-        # Else int8 weights make it round activations as well.
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+        # Unasked, int8 weights make some versions of it round activations as well.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if whole else 0,
     }
     if threads := threads_wanted():
         settings["INFERENCE_NUM_THREADS"] = threads
@@ -139,8 +147,13 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads_wanted()
-    # Else int8 weights make it round activations as well, by a kernel that varies with the machine.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    whole = precision == "int8"
+    if whole:
+        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "4")
+        options.add_session_config_entry("session.qdq_matmulnbits_block_size", str(_GROUP))
+    else:
+        # Unasked, int8 weights make it round activations as well.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
@@ -153,4 +166,5 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
         output: npt.NDArray[np.float32] = session.run(None, inputs)[0]
         return output
 
-    return Graph(run, [port.name for port in session.get_inputs()], "float32")
+    inputs = [port.name for port in session.get_inputs()]
+    return Graph(run, inputs, "int8" if whole else "float32")

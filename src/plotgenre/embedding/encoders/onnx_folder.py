@@ -49,6 +49,12 @@ class OnnxEncoder:
         self.folder = _local_folder(settings)
         self._model_path = model_path = _graph_in(self.folder) or self.folder / MODEL_FILE
         described = _description(self.folder, settings, model_path)
+        weights: Weights = described.get("weights", "float32")
+        if settings.precision == "int8" and weights != "int8":
+            raise EncoderError(
+                f"{self.folder} has {weights} weights, which are not multiplied in int8; expected "
+                "int8 ones, as plotgenre bundle --weights int8 writes them"
+            )
         tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
         limit = int(described["max_tokens"])
         max_tokens = min(settings.max_tokens or limit, limit)
@@ -71,7 +77,7 @@ class OnnxEncoder:
             prompt=self._tokens.prompt,
             precision=self._graph.precision,
             fingerprint=shortened(str(described["fingerprint"])),
-            weights=described.get("weights", "float32"),
+            weights=weights,
             source=shortened(described.get("source", "")),
         )
 
