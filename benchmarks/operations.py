@@ -55,6 +55,8 @@ def peaks(threads: int) -> dict[str, float]:
     found["float32"] = max(found["float32"], _best(lambda: wide @ wide))
     narrow = wide.to(torch.bfloat16)
     found["bfloat16"] = _best(lambda: narrow @ narrow)
+    whole = (wide * 32).round().clamp(-127, 127).to(torch.int8)
+    found["int8"] = _best(lambda: torch._int_mm(whole, whole))
     return found
 
 

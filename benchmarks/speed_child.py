@@ -135,7 +135,9 @@ def ours(job: dict[str, Any]) -> tuple[Answer, Callable[[], dict[str, Any]]]:
     if job["runtime"] is not None:
         folder = f"{job['model']}/encoder"
         encoder = EncoderSettings(kind="onnx", name=folder, runtime=job["runtime"])
-    model = GenreClassifier.load(job["model"], encoder=encoder, fast=encoder is None)
+    model = GenreClassifier.load(
+        job["model"], encoder=encoder, fast=encoder is None, quick=job.get("quick", False)
+    )
 
     def facts() -> dict[str, Any]:
         if encoder is None:

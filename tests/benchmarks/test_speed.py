@@ -134,6 +134,8 @@ def test_a_child_tags_scales_and_widens(words, best, film_lists, tmp_path, monke
     assert tagged["precision"] == "float32"
     assert (tagged["plots"], len(tagged["tokens"])) == (20, 20)
     assert tagged["cold_seconds"] > 0
+    quick = speed.run(job | {"model": str(best), "runtime": "onnxruntime", "quick": True})
+    assert sum(quick["tokens"]) <= sum(tagged["tokens"])
     wider = {"way": "genres", "model": str(words), "plots": plots, "times": 1}
     found = speed.run(wider | {"genres": {"lexical": [3, 30]}})
     assert set(found["lexical"]) == {"3", "30"}
