@@ -2,11 +2,12 @@
 
     python benchmarks/speed.py MODEL DATA [--plots N] [--readme]
 
-MODEL reads both ways and has its encoder in its folder, rounded (`plotgenre bundle --weights
-int8`); `quick` reads less of a plot, in 8 bits; `fast` is its words alone. Every contender runs in a process of its own with 2 threads and reads test plots of DATA at
-even distances, whole or as far as it reads. Writes ``results/speed.json`` and prints tables:
-contenders, the roofline, and how cost grows with length, films and genres. --readme puts them
-between the marks in benchmarks/README.md, and the first one into the project's README.
+MODEL reads both ways and has its encoder in its folder, its weights rounded (`plotgenre bundle
+--weights int8`); `quick` reads less of a plot, in 8 bits; `fast` is its words alone. Every
+contender runs in a process of its own with 2 threads and reads test plots of DATA at even
+distances, whole or as far as it reads. Writes ``results/speed.json`` and prints tables: contenders,
+the roofline, and how cost grows with length, films and genres. --readme puts them between the marks
+in benchmarks/README.md, and the first one into the project's README.
 """
 
 from __future__ import annotations
