@@ -1,4 +1,4 @@
-"""Every choice against the recipe `best` with that one thing changed, on validation films.
+"""Every choice against the recipe `best` with that one thing changed or added, on validation films.
 
     python benchmarks/ablations.py DATA --encoder FOLDER [--store FOLDER] [--seeds N]
         [--only NAME] [--readme]
@@ -32,6 +32,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from ablation_table import render  # noqa: E402
+from additions import ADDITIONS, NOTHING, Addition, Stage  # noqa: E402
 from choices import BASE, CHOICES  # noqa: E402
 from pages import between_marks, write_results  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
@@ -143,13 +144,13 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=list(CHOICES), action="append")
+    parser.add_argument("--only", choices=[*CHOICES, *ADDITIONS], action="append")
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
     encoder = str(arguments.encoder.resolve())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"choices": {}}
     films = Films(arguments.data, arguments.store, arguments.runs)
-    for name in arguments.only or CHOICES:
+    for name in arguments.only or [*CHOICES, *ADDITIONS]:
         done = results["choices"].get(name, {}).get("seeds", 0)
         if arguments.only or done < arguments.seeds:
             print(f"== {name}", file=sys.stderr, flush=True)
@@ -171,12 +172,17 @@ def measure(films: Films, name: str, seeds: int, encoder: str) -> dict[str, Any]
     scored: list[PairedScores] = []
     for seed in range(seeds):
         systems = [
-            tuple(cells[:, supported] for cells in answers(films, recipe_of(choice, seed, encoder)))
+            tuple(
+                cells[:, supported]
+                for cells in answers(
+                    films, recipe_of(choice, seed, encoder), ADDITIONS.get(choice, NOTHING)
+                )
+            )
             for choice in (BASE, name)
         ]
         scored.append(paired(Y[:, supported], systems, groups))
     return {
-        "settings": CHOICES[name],
+        "settings": CHOICES.get(name, {"added": name}),
         "seeds": seeds,
         "metrics": over_seeds([one.metrics for one in scored]),
         "less_base": over_seeds([one.less_first for one in scored]),
@@ -219,15 +225,17 @@ def scored_genres(films: Films) -> tuple[npt.NDArray[np.bool_], Any, dict[str, A
 def recipe_of(choice: str, seed: int, encoder: str) -> Recipe:
     """The base with one thing changed; its encoder has been adapted already."""
     adapted = {"branches.adapted": False, "encoder.name": encoder, "training.seed": seed}
-    return Recipe.load(BASE).with_settings(adapted | CHOICES[choice])
+    return Recipe.load(BASE).with_settings(adapted | CHOICES.get(choice, {}))
 
 
-def answers(films: Films, recipe: Recipe) -> Decided:
+def answers(films: Films, recipe: Recipe, addition: Addition = NOTHING) -> Decided:
     """Probabilities and decisions (n, g) over all genres of train, each film by the other half."""
+    recipe = addition.recipe(films, recipe)
     train, validation = films.sides(recipe)
-    logits = films.logits(recipe)
+    own = addition.branches(films, recipe, films.logits(recipe))
     P, D = np.empty(validation.Y.shape, np.float32), np.empty(validation.Y.shape, bool)
     for fit, score in halves(len(validation)):
+        logits = staged(own, fit, validation.Y, recipe, addition.stage) if addition.stage else own
         calibration = fit_calibration(
             [one[fit] for one in logits], validation.Y[fit], recipe.calibration
         )
@@ -245,6 +253,27 @@ def answers(films: Films, recipe: Recipe) -> Decided:
             for into, of in zip(wide, (P, D), strict=True):
                 into[:, j] = of[:, columns[genre]]
     return wide
+
+
+def staged(
+    logits: list[Floats],
+    fit: npt.NDArray[np.int64],
+    Y: npt.NDArray[np.bool_],
+    recipe: Recipe,
+    stage: Stage,
+) -> list[Floats]:
+    """Joined logits of all films, and the second stage's opinion of them.
+
+    The films to fit on are read by a stage that was fitted on their other half, so that what joins
+    both learns how far to believe a stage that has not seen the film.
+    """
+    first = fit_calibration([one[fit] for one in logits], Y[fit], recipe.calibration)
+    joined = first.logits(logits)
+    second = stage(joined[fit], Y[fit], joined)
+    for learned, read in halves(len(fit)):
+        one, other = fit[learned], fit[read]
+        second[other] = stage(joined[one], Y[one], joined[other])
+    return [joined, second]
 
 
 def halves(n: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:

@@ -19,6 +19,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "shrinkage 1": {"calibration.shrinkage": 1.0},
     "shrinkage 100": {"calibration.shrinkage": 100.0},
     "branches' ratio free in each genre": {"calibration.mixing_shrinkage": 0.0},
+    # What is read of a plot.
+    "at most 4 slices": {"slicing.max_slices": 4},
+    "at most 3 slices": {"slicing.max_slices": 3},
+    "at most 1 slice": {"slicing.max_slices": 1},
     # Words.
     "character n-grams too": {"lexical.characters": [3, 5]},
     "positives not weighted in the lexical branch": {"lexical.pos_weight_cap": 1.0},

@@ -4,9 +4,9 @@
 
 Prints, for films at even distances, how far probabilities move from those of float32 vectors that
 were never rounded, and macro average precision over the genres with a film among them: the store's
-half precision, bfloat16, the ONNX export, and weights in float16 and int8. MODEL is bundled with
-each rounded encoder in a folder that is removed again, and the model's own encoder is what it is
-compared with.
+half precision, bfloat16, the ONNX export, weights in float16 and int8, and products in int8. MODEL
+is bundled with each rounded encoder in a folder that is removed again, and the model's own encoder
+is what it is compared with.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def main() -> None:
             ("float16 weights", "float16", "float32", None),
             ("int8 weights", "int8", "float32", None),
             ("int8 weights, bfloat16", "int8", "bfloat16", None),
+            ("int8 weights, products in int8", "int8", "int8", None),
         ):
             folder = Path(room) / weights
             model = loaded(folder, precision, store)

@@ -109,3 +109,60 @@ def test_the_table_marks_what_is_clear():
     assert lines[2] == "| base | 0.5000 (0.4000 to 0.6000) |"
     assert lines[3] == "| other | **+0.1000 (+0.0500 to +0.2000)** |"
     assert lines[4] == "| level | +0.1000 (-0.0500 to +0.2000) |"
+
+
+# ------------------------------------------------------------ what is added
+
+
+def test_near_films_vote_by_hand():
+    from additions import FADING, voted
+
+    # The nearest has genre 0; the second, a fading further away, genre 1; nobody genre 2.
+    Y = np.array([[True, False, False], [False, True, False]])
+    logits = voted(np.array([[0.9, 0.9 - FADING]], dtype=np.float32), Y)
+    votes, prior = np.array([1, np.exp(-1), 0]), np.array([0.5, 0.5, 0.5 / 3])
+    share = (votes + prior) / (1 + np.exp(-1) + 1)
+    np.testing.assert_allclose(logits[0], np.log(share / (1 - share)), rtol=1e-5)
+
+
+def test_a_second_stage_reads_what_other_genres_say():
+    from additions import combinations
+
+    rng = np.random.default_rng(0)
+    joined = rng.standard_normal((400, 2)).astype(np.float32)
+    # The second genre's own logit is noise: it follows the first one's.
+    Y = np.column_stack([joined[:, 0] > 0, joined[:, 0] > 0.5])
+    Y = np.column_stack([Y, np.zeros(400, bool)])
+    joined = np.column_stack([joined, joined[:, 1]])
+    second = combinations(joined[:200], Y[:200], joined[200:])
+    assert average_precision_score(Y[200:, 1], second[:, 1]) > 0.95
+    # No film to fit on has the third genre.
+    np.testing.assert_array_equal(second[:, 2], joined[200:, 2])
+
+
+def test_a_stage_that_is_believed_has_not_seen_the_film(ablations, film_recipe):
+    rng = np.random.default_rng(0)
+    logits, Y = rng.standard_normal((20, 2)).astype(np.float32), rng.random((20, 2)) < 0.5
+    seen = []
+
+    def stage(fit, targets, read):
+        seen.append((fit, read))
+        return np.full_like(read, len(seen))
+
+    fit = np.arange(0, 20, 2)
+    joined, second = ablations.staged([logits], fit, Y, film_recipe, stage)
+    assert (second[1::2] == 1).all()
+    assert set(second[fit, 0]) == {2, 3}
+    for known, read in seen[1:]:
+        assert not {tuple(row) for row in known} & {tuple(row) for row in read}
+    assert joined.shape == second.shape == (20, 2)
+
+
+def test_every_addition_answers(ablations, films, film_recipe):
+    from additions import ADDITIONS
+
+    recipe = film_recipe.with_settings({"genres.minimum_films": 13, "branches.lexical": True})
+    for addition in ADDITIONS.values():
+        P, D = ablations.answers(films, recipe, addition)
+        assert P.shape == D.shape == (30, len(films.train.genres))
+        assert np.isfinite(P).all()
