@@ -1,6 +1,6 @@
 """The service under load on this machine, against in-process batches and a naive server.
 
-    python benchmarks/service.py DATA [--model films] [--workers 1] [--seconds 60]
+    python benchmarks/service.py DATA [--model films] [--workers 1] [--seconds 60] [--readme]
 
 All with the same model and plots, one after the other, each service in a process of its own:
 
@@ -9,17 +9,18 @@ All with the same model and plots, one after the other, each service in a proces
 - 50 % and 90 % of that, arrivals by chance: latencies from when a request was due;
 - 3 times of it: refusals, latencies of what was accepted, memory over the time;
 - kill -9 of one of two processes at 50 %: wrong answers, broken connections, time to recover;
-- naive: a request, a lock, an encode (`contenders/naive_service.py`), under the same loads.
+- naive: a request, a lock, an encode (`contenders/naive_service.py`), under the same loads, the
+  last no longer than the others.
 
-Every accepted answer is compared with the in-process one. Writes `results/service.json`. The client
-runs on the same cores. DATA is a folder with `test.parquet`, or any file of plots.
+Every accepted answer is compared with the in-process one. Writes `results/service.json`, prints a
+table, and with --readme puts it between the marks of docs/serving.md. The client runs on the same
+cores. DATA is a folder with `test.parquet`, or any file of plots.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import signal
@@ -27,18 +28,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
+from typing import Any
 
 import numpy as np
 
+from pages import between_marks, write_results
 from plotgenre import GenreClassifier, read_corpus
 from service_load import Check, Client, Load, checker, closed_load, open_load
+from service_table import KILLED, NAIVE, OURS, render
 
 RESULTS = Path(__file__).parent / "results" / "service.json"
-NAIVE = Path(__file__).parent / "contenders" / "naive_service.py"
+NAIVE_SERVICE = Path(__file__).parent / "contenders" / "naive_service.py"
+PAGE = Path(__file__).parents[1] / "docs" / "serving.md"
+MARKS = ("<!-- load: begin -->", "<!-- load: end -->")
 
 
 @dataclass(frozen=True)
@@ -78,18 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         set=tuple(asked.set),
     )
     figures = measure(plan)
-    asked.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    write_results(asked.output, figures)
+    print(text := render(figures))
+    if asked.readme:
+        between_marks(PAGE, MARKS, text)
 
 
-def measure(plan: Plan) -> dict[str, object]:
+def measure(plan: Plan) -> dict[str, Any]:
     """All figures."""
     model = GenreClassifier.from_pretrained(plan.model, fast=plan.fast)
     check = checker(model, plan.plots)
     alone = in_process(model, plan.plots)
     say("in-process", alone)
     del model
-    figures: dict[str, object] = {
+    figures: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "processor": _processor()},
         "model": plan.model + (" --fast" if plan.fast else ""),
         "workers": plan.workers,
@@ -101,12 +109,12 @@ def measure(plan: Plan) -> dict[str, object]:
     with plotgenre_service(plan) as (process, port):
         ours, rate = loads(plan, process, port, check, None)
         ours["share of in-process"] = round(rate / alone, 3)
-    figures["plotgenre serve"] = ours
+    figures[OURS] = ours
+    short = replace(plan, overload_seconds=min(plan.overload_seconds, plan.seconds))
     with naive_service(plan) as (process, port):
-        theirs, _ = loads(plan, process, port, check, rate)
-    figures["one request, one encode"] = theirs
+        figures[NAIVE], _ = loads(short, process, port, check, rate)
     with plotgenre_service(plan, "--workers", "2") as (process, port):
-        figures["kill -9 of one of two"] = killed(plan, process, port, check, rate)
+        figures[KILLED] = killed(plan, process, port, check, rate)
     return figures
 
 
@@ -183,7 +191,9 @@ def plotgenre_service(plan: Plan, *more: str) -> Iterator[tuple[subprocess.Popen
 
 @contextmanager
 def naive_service(plan: Plan) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    with _started([sys.executable, str(NAIVE), plan.model, *["--fast"][: plan.fast]]) as started:
+    with _started(
+        [sys.executable, str(NAIVE_SERVICE), plan.model, *["--fast"][: plan.fast]]
+    ) as started:
         yield started
 
 
@@ -280,6 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", type=int, default=48)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="As of plotgenre serve.")
+    parser.add_argument("--readme", action="store_true", help="Into docs/serving.md.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     return parser
 

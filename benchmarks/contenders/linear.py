@@ -20,8 +20,9 @@ METHODS = {
     "thresholding": linear.train_thresholding,
     "cost_sensitive": linear.train_cost_sensitive,
 }
-# L2-regularised squared hinge loss, primal: the library's default; -m is threads. The cost-sensitive
-# method, which fits 22 models a genre, solves the same problem in the dual, several times faster.
+# L2-regularised squared hinge loss, primal: the library's default; -m is threads. The
+# cost-sensitive method, which fits 22 models a genre, solves the same problem in the dual, several
+# times faster.
 OPTIONS = {"1vsrest": "-s 2 -m 2", "thresholding": "-s 2 -m 2", "cost_sensitive": "-s 1"}
 
 
@@ -43,7 +44,9 @@ class Linear(Contender):
 
     def __init__(self, method: str) -> None:
         self.method = method
-        self.notes = f"train_{method}, {OPTIONS[method]}, unigram TF-IDF; a sigmoid of decision values"
+        self.notes = (
+            f"train_{method}, {OPTIONS[method]}, unigram TF-IDF; a sigmoid of decision values"
+        )
 
     @override
     def fit(
@@ -55,7 +58,9 @@ class Linear(Contender):
         given = {"data_format": "txt", "train": {"x": list(plots), "y": labels}}
         data = self.words.fit_transform(given)["train"]
         self.columns = [int(name) for name in self.words.label_mapping]
-        self.model = METHODS[self.method](Labels(data["y"]), data["x"], False, OPTIONS[self.method], False)
+        self.model = METHODS[self.method](
+            Labels(data["y"]), data["x"], False, OPTIONS[self.method], False
+        )
 
     @override
     def probabilities(self, plots: Sequence[str]) -> Probabilities:

@@ -96,3 +96,43 @@ def test_arrivals_are_by_chance_and_as_many_as_asked():
     waits = [wait for wait, _ in zip(_waits(100), range(5000), strict=False)]
     assert np.mean(waits) == pytest.approx(0.01, rel=0.05)
     assert np.std(waits) == pytest.approx(0.01, rel=0.1)
+
+
+def test_the_table_by_hand():
+    from service_table import render
+
+    def load(answers, **rest):
+        figures = {"seconds": 120.0, "answers": answers, "accepted per second": 12.34}
+        figures |= {"p50 ms": 80.4, "p95 ms": 1200.0, "p99 ms": None, "wrong": 0}
+        return figures | rest
+
+    figures = {
+        "machine": {"cores": 2, "processor": "EPYC"},
+        "model": "films",
+        "settings": ["queue_tokens=512"],
+        "plots": 10,
+        "characters a plot": 1900,
+        "in-process plots per second": 20.0,
+        "plotgenre serve": {
+            "saturation": load({"200": 90, "429": 1500}),
+            "300 %": load({"200": 1}, **{"memory MB": {"first third": 400.0, "last third": 401.0}}),
+            "share of in-process": 0.914,
+        },
+        "one request, one encode": {"saturation": load({"0": 3, "200": 1, "504": 2})},
+        "kill -9 of one of two": {
+            "seconds to a new process": 1.25, "seconds": 70.0,
+            "meanwhile": load({"200": 5}), "afterwards": load({"200": 6}, wrong=1),
+        },
+    }  # fmt: skip
+    text = render(figures)
+    assert (
+        "10 plots of 1,900 characters on average, model `films`, `queue_tokens=512`, on 2" in text
+    )
+    assert "reaches 91% of that" in text
+    ours = "| plotgenre serve, saturation | 12.3 | 1,500 | 0 | 80 | 1,200 | – | 0 |"
+    assert ours in text
+    assert "| one request, one encode, saturation | 12.3 | 0 | 5 | 80 | 1,200 | – | 0 |" in text
+    assert "| kill -9 of one of two, afterwards | 12.3 | 0 | 0 | 80 | 1,200 | – | 1 |" in text
+    assert "Over 2 minutes of overload" in text
+    assert "400 MB in the first third and at 401 MB in the last" in text
+    assert "within 1.2 s" in text
