@@ -55,6 +55,17 @@ def test_a_plot_without_a_known_word_has_the_priors(branch, train, plot):
     assert (branch.logits([UNSEEN[0], plot])[0] == branch.logits(UNSEEN)[0]).all()
 
 
+def test_one_word_is_not_believed_like_a_plot(branch):
+    (word,) = branch.logits(["Ghost"])
+    rows = branch.vocabulary.rows(["Ghost"])
+    assert len(rows.values) == 1
+    # One n-gram of ten.
+    alone, bias = branch.head.logits(rows)[0], branch.head.tensors["bias"]
+    np.testing.assert_allclose(word - bias, (alone - bias) * np.sqrt(0.1), rtol=1e-4, atol=1e-5)
+    _, contributions = branch.contributions("Ghost")
+    np.testing.assert_allclose(contributions.sum(axis=0), word - bias, rtol=1e-4, atol=1e-5)
+
+
 def test_characters_know_a_misspelt_word(branch, train):
     spelt = fit_lexical(train, LexicalSettings(characters=(3, 4), maximum_characters=500))
     misspelt = ["ghostly cellars"]

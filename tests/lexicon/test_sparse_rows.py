@@ -24,3 +24,11 @@ def test_joined():
     assert both.columns.tolist() == [1, 5, 7]
     assert both.offsets.tolist() == [0, 2, 2, 3]
     assert len(joined([], 9)) == 0
+
+
+def test_films_of_few_ngrams_are_shortened():
+    short = rows([1, 5], [], [1, 2, 3, 4], [8]).shortened(4)
+    # By √(2 / 4), not at all, and by √(1 / 4).
+    np.testing.assert_allclose(short.row(0)[0], np.array([0.1, 0.5]) * np.sqrt(0.5), rtol=1e-6)
+    np.testing.assert_allclose(short.row(2)[0], [0.1, 0.2, 0.3, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(short.row(3)[0], [0.4], rtol=1e-6)

@@ -18,9 +18,13 @@ from plotgenre.learning.labelled import checked_targets
 from plotgenre.learning.sparse_fitting import fit_sparse_head
 from plotgenre.learning.sparse_heads import SparseHead, SparseHeadSettings
 from plotgenre.lexicon.choosing import VocabularySettings, choose_vocabulary
+from plotgenre.lexicon.sparse_rows import SparseRows
 from plotgenre.lexicon.vocabulary import Vocabulary
 
 _LEXICON, _HEAD = "lexicon.", "head."
+
+# A plot of fewer n-grams is read as if the rest said nothing; a sentence has three times as many.
+_LEAST_NGRAMS = 10
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -43,13 +47,16 @@ class LexicalBranch:
         logits = np.empty((len(plots), self.head.n_genres), dtype=np.float32)
         for at in range(0, len(plots), CHUNK_FILMS):
             chunk = slice(at, at + CHUNK_FILMS)
-            logits[chunk] = self.head.logits(self.vocabulary.rows(plots[chunk]))
+            logits[chunk] = self.head.logits(self._rows(plots[chunk]))
         return logits
 
     def contributions(self, plot: str) -> tuple[npt.NDArray[np.int32], Logits]:
         """The known n-grams (m,) of a plot, rising, and what each adds to each logit, (m, g)."""
-        rows = self.vocabulary.rows([plot])
+        rows = self._rows([plot])
         return rows.row(0)[1], self.head.contributions(rows, 0)
+
+    def _rows(self, plots: Sequence[str]) -> SparseRows:
+        return self.vocabulary.rows(plots).shortened(_LEAST_NGRAMS)
 
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What the branch has learned, by name."""

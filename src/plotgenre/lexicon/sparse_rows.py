@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,16 @@ class SparseRows:
         """Values and columns of one film."""
         own = slice(self.offsets[film], self.offsets[film + 1])
         return self.values[own], self.columns[own]
+
+    def shortened(self, least: int) -> SparseRows:
+        """The rows with those of ``m`` < ``least`` entries made as short as √(m / least).
+
+        Entries of a row of length 1 are about 1 / √m each, so that a film of a single word would
+        be believed as none that was learned from: it then counts as one word of ``least``.
+        """
+        sizes = np.diff(self.offsets)
+        factors = np.sqrt(np.minimum(sizes / least, 1)).astype(np.float32)
+        return replace(self, values=self.values * np.repeat(factors, sizes))
 
 
 def joined(blocks: list[SparseRows], width: int) -> SparseRows:
