@@ -84,7 +84,7 @@ class Client:
             f"POST {self._path} HTTP/1.1\r\nHost: {self._host}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        for attempt in range(2):
+        while True:
             kept = bool(self._free)
             writer = None
             try:
@@ -100,8 +100,8 @@ class Client:
             except (OSError, EOFError, ValueError) as broken:
                 if writer is not None:
                     writer.close()
-                # A connection that was kept may have been closed meanwhile; a new one may not.
-                if kept and attempt == 0 and not isinstance(broken, TimeoutError):
+                # Connections that were kept may have been closed meanwhile; a new one may not.
+                if kept and not isinstance(broken, TimeoutError):
                     continue
                 return 0, b""
             if headers.get("connection", "").lower() == "close":
@@ -109,7 +109,6 @@ class Client:
             else:
                 self._free.append((reader, writer))
             return status, answer
-        return 0, b""
 
     async def _head(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -71,8 +71,8 @@ class ServiceSettings:
     max_file: Count = 64_000_000
     max_rows: Count = 200_000
     max_explained: Count = 4
-    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 8_192
-    batch_tokens: Count = 2_048
+    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 2_048
+    batch_tokens: Count = 1_024
     deadline: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     notice: Seconds = 1.0
     grace: Seconds = 30.0
