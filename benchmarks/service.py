@@ -109,6 +109,8 @@ def measure(plan: Plan) -> dict[str, Any]:
     with plotgenre_service(plan) as (process, port):
         ours, rate = loads(plan, process, port, check, None)
         ours["share of in-process"] = round(rate / alone, 3)
+        left = 1 - ours["saturation"]["client's share of the processor"]
+        ours["share of what the client left"] = round(rate / alone / left, 3)
     figures[OURS] = ours
     short = replace(plan, overload_seconds=min(plan.overload_seconds, plan.seconds))
     with naive_service(plan) as (process, port):
@@ -120,7 +122,7 @@ def measure(plan: Plan) -> dict[str, Any]:
 
 def loads(
     plan: Plan, process: subprocess.Popen[str], port: int, check: Check, rate: float | None
-) -> tuple[dict[str, object], float]:
+) -> tuple[dict[str, Any], float]:
     """The four loads; ``rate`` is what 50 % and so on are of, by default the own saturation."""
 
     def run(load: Load) -> dict[str, object]:
@@ -131,7 +133,7 @@ def loads(
     asyncio.run(_closed(plan, port, 2, min(plan.seconds, 5), check))
     full = asyncio.run(_closed(plan, port, plan.clients, plan.seconds, check))
     of = rate or full.per_second
-    found: dict[str, object] = {"saturation": run(full)}
+    found: dict[str, Any] = {"saturation": run(full)}
     for percent in (50, 90):
         load = asyncio.run(_open(plan, port, of * percent / 100, plan.seconds, check))
         found[f"{percent} %"] = run(load)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, process_time
 
 import numpy as np
 
@@ -37,18 +38,34 @@ class Load:
     latencies
         Seconds of each accepted request, from when it was due.
     wrong
-        Accepted requests whose answer was not the reference's.
+        Accepted requests whose answer was not the reference's; known after `check`.
+    answers
+        Rows and bodies of accepted requests, until they are checked.
+    busy
+        Processor seconds of the client, which the service did not have.
     """
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     wrong: int = 0
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    busy: float = 0.0
+
+    def check(self, check: Check) -> None:
+        """Count the wrong answers, once nobody waits: checking takes the service's time."""
+        self.wrong += sum(not check(row, body) for row, body in self.answers)
+        self.answers.clear()
 
     @property
     def per_second(self) -> float:
         """Accepted requests a second."""
         return len(self.latencies) / self.seconds if self.seconds else 0.0
+
+    @property
+    def client_share(self) -> float:
+        """Of all cores' time."""
+        return self.busy / self.seconds / (os.cpu_count() or 1) if self.seconds else 0.0
 
     def percentile(self, percent: float) -> float | None:
         """Milliseconds below which that share of the accepted requests was answered."""
@@ -67,6 +84,7 @@ class Load:
             "p95 ms": self.percentile(95),
             "p99 ms": self.percentile(99),
             "wrong": self.wrong,
+            "client's share of the processor": round(self.client_share, 3),
         }
 
 
@@ -145,18 +163,20 @@ async def open_load(
 ) -> Load:
     """Requests that come by chance, so many a second, whether or not the others are answered."""
     load, asking = Load(), set()
-    begun = due = monotonic()
+    begun, busy = monotonic(), process_time()
+    due = begun
     for i, wait in enumerate(_waits(per_second)):
         due += wait
         if due > begun + seconds:
             break
         await asyncio.sleep(max(due - monotonic(), 0))
-        task = asyncio.create_task(_one(client, plots, i, due, load, check))
+        task = asyncio.create_task(_one(client, plots, i, due, load))
         asking.add(task)
         task.add_done_callback(asking.discard)
     if asking:
         await asyncio.wait(asking)
-    load.seconds = monotonic() - begun
+    load.seconds, load.busy = monotonic() - begun, process_time() - busy
+    load.check(check)
     return load
 
 
@@ -164,30 +184,29 @@ async def closed_load(
     client: Client, plots: Sequence[str], clients: int, seconds: float, check: Check
 ) -> Load:
     """So many clients that ask again when they are answered, or shortly after a refusal."""
-    load, begun = Load(), monotonic()
+    load, begun, busy = Load(), monotonic(), process_time()
     numbers = iter(range(10**9))
 
     async def ask() -> None:
         while monotonic() < begun + seconds:
             before = load.statuses[200]
-            await _one(client, plots, next(numbers), monotonic(), load, check)
+            await _one(client, plots, next(numbers), monotonic(), load)
             if load.statuses[200] == before:
                 await asyncio.sleep(0.2)
 
     await asyncio.gather(*(ask() for _ in range(clients)))
-    load.seconds = monotonic() - begun
+    load.seconds, load.busy = monotonic() - begun, process_time() - busy
+    load.check(check)
     return load
 
 
-async def _one(
-    client: Client, plots: Sequence[str], i: int, due: float, load: Load, check: Check
-) -> None:
+async def _one(client: Client, plots: Sequence[str], i: int, due: float, load: Load) -> None:
     row = i % len(plots)
     status, body = await client.ask(plots[row])
     load.statuses[status] += 1
     if status == 200:
         load.latencies.append(monotonic() - due)
-        load.wrong += not check(row, body)
+        load.answers.append((row, body))
 
 
 def _waits(per_second: float) -> Iterator[float]:
