@@ -41,6 +41,7 @@ def shown(site: Path, page: str) -> str:
         ("page", "choose an example"),
         ("deploying", "one ONNX file"),
         ("serving", "Plots of all requests wait in one queue"),
+        ("hostile-inputs", "the first is named"),
         ("scale", "what breaks first"),
         ("architecture", "Rooms, from the ground up"),
         ("benchmarks", "What the figures are"),

@@ -107,6 +107,54 @@ def test_values_that_json_has_none_for(service, plot):
     assert values == {"score": None, "list": [1.0, None], "day": "2020-01-02"}
 
 
+WIDE = b",".join(b"%d" % i for i in range(10_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "sentence"),
+    [
+        (
+            b"[1]\n[2]\n", "application/x-ndjson", 422,
+            "the file has no row that can be read; row 1: a JSON list; "
+            "expected one object a line, which is one film",
+        ),
+        (
+            b"id,plot\n3\n", "text/csv", 422,
+            "the file has no row that can be read; "
+            "row 1: the record from line 2 has 1 column; expected 2, as in the first row",
+        ),
+        (
+            b"{}\n", "application/x-ndjson", 422,
+            "the file has no row that can be read; its first row has no column",
+        ),
+        (
+            b'"a\nb",' + b"c" * 100 + b"\nx,y\n", "text/csv", 422,
+            "the file has no column of the name given by plot_column; its columns are a b, "
+            + "c" * 40 + "…",
+        ),
+        # A row of commas would be ten times its bytes, in 80 rows at once.
+        (
+            WIDE + b",plot\n" + b"," * 10_000 + b"a\n", "text/csv", 413,
+            "the file has more than 10,000 columns",
+        ),
+    ],
+    ids=["lists", "short rows", "no column", "names", "wide"],
+)  # fmt: skip
+def test_a_file_refused_says_why(service, content, kind, status, sentence):
+    answer = send(service, content, kind)
+    assert (answer.status_code, answer.json()) == (status, {"error": sentence})
+
+
+def test_a_plot_that_is_no_text_is_not_missing(service):
+    rows = [{"plot": 7}, {"plot": ["a ghost"]}, {"other": 1}]
+    _, found = lines(send(service, json_lines(rows), "application/x-ndjson"))
+    assert [one["error"] for one in found] == [
+        "the plot is of type int; expected a text",
+        "the plot is of type list; expected a text",
+        "the plot is missing; expected a text",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
     [

@@ -39,6 +39,8 @@ def build_app(
         # Its pages load their scripts from another server.
         docs_url=None,
         redoc_url=None,
+        # It would send the client to whatever host it named itself.
+        redirect_slashes=False,
     )
     app.state.service = service
     install_refusals(app)

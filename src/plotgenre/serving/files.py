@@ -187,8 +187,10 @@ class TaggedRows(Response):
         if row.error:
             return row.error, ""
         plot = row.values.get(self._upload.plot_column)
-        if not isinstance(plot, str):
+        if plot is None:
             return "the plot is missing; expected a text", ""
+        if not isinstance(plot, str):
+            return f"the plot is of type {type(plot).__name__}; expected a text", ""
         wrong = plot_error(plot, self._service.settings)
         return (f"the plot {wrong}" if wrong else None), plot
 

@@ -31,7 +31,10 @@ class TagRequest(BaseModel):
     )
 
     plot: Annotated[str | None, Field(description="A text.")] = None
-    plots: Annotated[list[str] | None, Field(description="Texts, answered in their order.")] = None
+    # A body of a million wrong entries would be a million errors, of which one is said.
+    plots: Annotated[
+        list[str] | None, Field(description="Texts, answered in their order.", fail_fast=True)
+    ] = None
     all: Annotated[bool, Field(description="Add every genre's probability.")] = False
     logits: Annotated[bool, Field(description="Add every genre's logit.")] = False
     explain: Annotated[

@@ -95,8 +95,10 @@ def media_type(headers: Headers, allowed: tuple[str, ...]) -> str:
     Raises
     ------
     RefusedError
-        415 if it is not one of those allowed, or its text is not UTF-8.
+        415 if it is not one of those allowed, its text is not UTF-8, or it is packed.
     """
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise RefusedError(415, "the body has a Content-Encoding; expected it unpacked, without")
     found, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
     if found.strip() not in allowed or charset not in ("", "charset=utf-8"):

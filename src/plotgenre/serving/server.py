@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from plotgenre.serving.app import build_app
+from plotgenre.serving.heads import BoundedHeads
 from plotgenre.serving.service import Service
 from plotgenre.serving.settings import ServiceSettings
 
@@ -27,6 +28,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                http=BoundedHeads,
                 ws="none",
                 lifespan="on",
                 limit_concurrency=settings.connections,

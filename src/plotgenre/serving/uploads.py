@@ -11,6 +11,10 @@ from plotgenre.errors import PlotgenreError
 from plotgenre.serving.refusals import RefusedError
 
 _GZIP = b"\x1f\x8b"
+# Each row names every column, so that rows of commas alone would be many times their bytes.
+_MOST_COLUMNS = 10_000
+# Of the columns' names in a sentence; a file without a header has a plot there.
+_SHOWN, _LONGEST_SHOWN = 20, 40
 
 
 class Upload:
@@ -42,28 +46,40 @@ class Upload:
         Raises
         ------
         RefusedError
-            422 if it cannot be, has no row, or not the plot's column; 413 with too many rows, 415
-            if it is packed.
+            422 if it cannot be, has no row that can be read, or not the plot's column; 413 with too
+            many rows or columns, 415 if it is packed.
         """
         with self.path.open("rb") as file:
             # A small one may be gigabytes once unpacked.
             if file.read(2) == _GZIP:
                 raise RefusedError(415, "the file is packed with gzip; expected it unpacked")
         columns: dict[str, None] = {}
-        count = 0
+        count, wrong = 0, ""
         try:
             for count, row in enumerate(self.rows(), start=1):
                 if count > self._most:
                     raise RefusedError(413, f"the file has more than {self._most:,} rows")
                 columns.update(dict.fromkeys(row.values))
+                if len(columns) > _MOST_COLUMNS:
+                    raise RefusedError(413, f"the file has more than {_MOST_COLUMNS:,} columns")
+                if row.error and not wrong:
+                    wrong = f"row {row.number}: {row.error}"
         except PlotgenreError as broken:
             raise RefusedError(422, " ".join(str(broken).split())) from None
         if not count:
             raise RefusedError(422, "the file has no row; expected a plot or more")
+        if not columns:
+            wrong = wrong or "its first row has no column"
+            raise RefusedError(422, f"the file has no row that can be read; {wrong}")
         if self.plot_column not in columns:
             raise RefusedError(
                 422,
                 "the file has no column of the name given by plot_column; its columns are "
-                f"{', '.join(list(columns)[:20])}",
+                f"{', '.join(map(_shown, list(columns)[:_SHOWN]))}",
             )
         return list(columns), count
+
+
+def _shown(name: str) -> str:
+    line = " ".join(str(name).split())
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
