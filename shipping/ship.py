@@ -113,8 +113,11 @@ def rounded(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -
             score_classifier(GenreClassifier.load(at, store=arguments.store), test, listeners)
             for at in (run / "model", folder)
         )
-        fast = score_classifier(GenreClassifier.load(folder, fast=True), test, listeners)
-    evaluations = {"float32": whole, WEIGHTS: short, "fast": fast}
+        quick, fast = (
+            score_classifier(GenreClassifier.load(folder, **{how: True}), test, listeners)
+            for how in ("quick", "fast")
+        )
+    evaluations = {"float32": whole, WEIGHTS: short, "quick": quick, "fast": fast}
     scores = {kind: metrics_of(scored) for kind, scored in evaluations.items()}
     lost = (
         scores["float32"]["macro_average_precision_50"]["value"]
