@@ -43,6 +43,7 @@ def test_every_way_is_a_row(saved_model, film_lists, tmp_path, monkeypatch, caps
         "float16 weights",
         "int8 weights",
         "int8 weights, bfloat16",
+        "int8 weights, products in int8",
     ]
     assert "0.00000" in rows[2]
     assert rows[2].split()[-1] == "+0.0000"

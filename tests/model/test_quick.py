@@ -78,7 +78,7 @@ def test_batches_and_services_read_quickly_too(quick, plots):
     # So that a batch is not begun one way and ended the other.
     assert worker.fingerprinted().fingerprint != GenreWorker().fingerprinted().fingerprint
     pytest.importorskip("fastapi", reason="the extra serve is not installed")
-    reader = load_reader(ServiceSettings(quick=True))
+    reader = load_reader(ServiceSettings(quick=True, queue_tokens=16_384))
     assert reader.longest == quick.branches_["semantic"].embedder.longest
     np.testing.assert_allclose(
         reader.logits(plots[:2]), quick.decision_function(plots[:2]), atol=1e-4

@@ -52,7 +52,8 @@ def test_genres_have_their_test_scores(service):
 
 
 def test_tokens_are_about_those_of_the_encoder(plots):
-    reader = load_reader(ServiceSettings())
+    # So large that an eighth of it is no bound on a plot.
+    reader = load_reader(ServiceSettings(queue_tokens=16_384))
     embedder = reader.model.semantic().embedder
     true = [
         sum(len(spans) for spans in embedder.encoder.token_spans(slices))

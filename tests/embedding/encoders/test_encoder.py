@@ -18,7 +18,7 @@ from plotgenre.errors import EncoderError
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "bag"}, {"pooling": "sum"}, {"max_tokens": 7}, {"precision": "int8"}, {"a": 1}],
+    [{"kind": "bag"}, {"pooling": "sum"}, {"max_tokens": 7}, {"precision": "int4"}, {"a": 1}],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
