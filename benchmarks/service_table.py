@@ -42,7 +42,7 @@ def render(figures: Mapping[str, Any]) -> str:
         "",
         f"Over {overload['seconds'] / 60:.0f} minutes of overload the service's memory peaked at "
         f"{memory['first third']:,.0f} MB in the first third and at {memory['last third']:,.0f} MB "
-        f"in the last. After a kill a new process was there within "
+        f"in the last. After a kill a new process had begun within "
         f"{killed['seconds to a new process']:.1f} s.",
     ]
     return "\n".join(lines) + "\n"

@@ -103,7 +103,10 @@ def load_model(
     if encoder is not None and (fast or not recipe.branches.semantic):
         raise InputError(f"{folder} reads words alone: it has no encoder to run in another way")
     if quick and (fast or not recipe.branches.semantic):
-        raise InputError(f"{folder} is to read words alone, which is quicker than quick already")
+        raise InputError(
+            f"{folder} is read by words alone, and quick reading is an encoder's; expected fast or "
+            "quick, and quick of a model with an encoder"
+        )
     if fast and not recipe.branches.lexical:
         raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
     settings = encoder or recipe.encoder

@@ -24,7 +24,7 @@ from plotgenre.errors import EncoderError, MissingExtraError
 
 Ids = npt.NDArray[np.int64]
 
-# Numbers of a token that are rounded by one scale. 32 is hardly closer, 128 hardly faster.
+# Numbers of a token that are rounded by one scale: fewer are closer, more are faster.
 _GROUP = 64
 
 
