@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -38,7 +37,7 @@ def info(
 
 def machine_facts() -> dict[str, Any]:
     """Versions, the processor, and what would run an ONNX encoder."""
-    from plotgenre.embedding.encoders.graph import runtime_here, threads_wanted
+    from plotgenre.embedding.encoders.graph import runtime_here, threads_here
 
     runtime = runtime_here()
     return {
@@ -46,7 +45,7 @@ def machine_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor features": processor_features(Path("/proc/cpuinfo")),
-        "threads": threads_wanted() or os.cpu_count() or 1,
+        "threads": threads_here(),
         "onnx encoders run by": f"{runtime.name} {runtime.version}, {runtime.precision}",
         "torch": _version_of("torch"),
     }

@@ -1,6 +1,7 @@
 """Graphs: how many threads they take."""
 
 from pathlib import Path
+from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
@@ -64,6 +65,36 @@ def test_a_runtime_takes_no_more_threads_than_it_is_left(monkeypatch, doubling, 
     graph = load_graph(doubling, "float32", runtime)
     np.testing.assert_array_equal(graph.run({"x": np.array([1.0, 2.0], np.float32)}), [2, 4])
     assert asked == [1]
+
+
+def test_lanes_read_side_by_side_and_in_order(monkeypatch, doubling, runtime):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    graph = load_graph(doubling, "float32", runtime)
+    assert graph.lanes == 2
+    # Whoever is first waits for the second, which one lane alone would never begin.
+    both = Barrier(2, timeout=20)
+
+    def read(batch):
+        both.wait()
+        return graph.run({"x": batch})
+
+    batches = [np.full(3, i, np.float32) for i in range(6)]
+    found = graph.side_by_side(read, batches)
+    np.testing.assert_array_equal(found, [batch * 2 for batch in batches])
+
+
+def test_one_thread_is_one_lane(monkeypatch, doubling, runtime):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    graph = load_graph(doubling, "float32", runtime)
+    threads = graph.side_by_side(lambda batch: current_thread(), [np.ones(1), np.ones(2)])
+    assert threads == [current_thread()] * 2
+
+
+def test_a_lane_that_fails_fails_the_call(monkeypatch, doubling, runtime):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    graph = load_graph(doubling, "float32", runtime)
+    with pytest.raises(ZeroDivisionError):
+        graph.side_by_side(lambda batch: 1 // len(batch), [np.ones(1), np.ones(0), np.ones(1)])
 
 
 @pytest.fixture

@@ -79,6 +79,19 @@ def by_hand(tokenizer: Tokenizer, texts: list[str], reduce: Callable) -> np.ndar
     return np.stack([reduce(table(tokenizer)[one]) for one in ids])
 
 
+def test_vectors_are_the_same_however_many_lanes(
+    pair: tuple[Path, Path], runtime: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(["a man finds a map"] * times) for times in (3, 1, 2, 1, 4, 0, 3)]
+    found = []
+    for threads in "132":
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        encoder = load_encoder(settings(pair[1], kind="onnx"))
+        found.append(encoder.encode(texts))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_a_vector_does_not_depend_on_its_batch(
     pair: tuple[Path, Path], runtime: str, settings: Settings, sentences: list[str], precision: str

@@ -5,16 +5,22 @@ Both multiply whole numbers where that is asked for and the weights are such: wh
 then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
 on no other text. Both take all cores, but where OMP_NUM_THREADS says how many, as it does to numpy
 and torch, and as Ray and Spark say it to each of their processes.
+
+Cores are lanes rather than hands on one product: each reads a batch of its own. Threads that share
+a product of this size wait for each other at its end, most of all where a core has other work.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +29,12 @@ from plotgenre.embedding.encoders.encoder import first_line
 from plotgenre.errors import EncoderError, MissingExtraError
 
 Ids = npt.NDArray[np.int64]
+Output = npt.NDArray[np.float32]
 
 # Numbers of a token that are rounded by one scale: fewer are closer, more are faster.
 _GROUP = 64
+# More of them hold more memory than they save time.
+_MOST_LANES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +44,31 @@ class Graph:
     Parameters
     ----------
     run
-        From inputs of shape (b, s) by name to the first output, (b, d) or (b, s, d).
+        From inputs of shape (b, s) by name to the first output, (b, d) or (b, s, d). May be called
+        by several threads at once.
     inputs
         Names of the inputs that ``run`` wants.
     precision
         ``float32``, ``bfloat16`` or ``int8``: what it computes in.
+    lanes
+        Batches that run side by side.
     """
 
-    run: Callable[[dict[str, Ids]], npt.NDArray[np.float32]]
+    run: Callable[[dict[str, Ids]], Output]
     inputs: list[str]
     precision: str
+    lanes: int
+
+    def side_by_side(self, read: Callable[[Ids], Output], batches: Sequence[Ids]) -> list[Output]:
+        """What ``read``, which calls ``run``, makes of each batch, as many at once as lanes."""
+        if self.lanes == 1 or len(batches) < 2:
+            return [read(batch) for batch in batches]
+        pool = ThreadPoolExecutor(min(self.lanes, len(batches)), "plotgenre-lane")
+        try:
+            return list(pool.map(read, batches))
+        finally:
+            # After an interrupt, what has begun is waited for and nothing more is begun.
+            pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +128,23 @@ def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
         ) from broken
 
 
+def threads_here() -> int:
+    """How many threads graphs take: those wanted, else as many as this process may use cores."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return threads_wanted() or (len(allowed(0)) if allowed else os.cpu_count() or 1)
+
+
 def threads_wanted() -> int:
     """How many threads OMP_NUM_THREADS leaves this process; 0 where it does not say."""
     # A list is one of nested parallel regions; these runtimes have the first alone.
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(said) if said.isdecimal() else 0
+
+
+def _lanes() -> tuple[int, int]:
+    """How many lanes, and how many threads they have together."""
+    threads = threads_here()
+    return min(threads, _MOST_LANES), threads
 
 
 def _has_bfloat16() -> bool:
@@ -123,22 +159,30 @@ def _openvino(path: Path, precision: str) -> Graph:
     core, whole = openvino.Core(), precision == "int8"
     # What is not multiplied in 8 bits.
     narrow = precision == "bfloat16" or (whole and _has_bfloat16())
+    lanes, threads = _lanes()
     settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
-        "PERFORMANCE_HINT": "LATENCY",
         # Unasked, int8 weights make some versions of it round activations as well.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if whole else 0,
-    }
-    if threads := threads_wanted():
-        settings["INFERENCE_NUM_THREADS"] = threads
+        "NUM_STREAMS": lanes,
+        "INFERENCE_NUM_THREADS": threads,
         # Else every process of one thread is tied to the same core, and two are as slow as one.
-        settings["ENABLE_CPU_PINNING"] = False
+        "ENABLE_CPU_PINNING": False,
+    }
     compiled = core.compile_model(str(path), "CPU", settings)
+    # One request holds one batch.
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(lanes):
+        free.put(compiled.create_infer_request())
 
-    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
-        return np.array(compiled(inputs)[0], dtype=np.float32)
+    def run(inputs: dict[str, Ids]) -> Output:
+        request = free.get()
+        try:
+            return np.array(request.infer(inputs)[0], dtype=np.float32)
+        finally:
+            free.put(request)
 
-    return Graph(run, [port.any_name for port in compiled.inputs], precision)
+    return Graph(run, [port.any_name for port in compiled.inputs], precision, lanes)
 
 
 def _onnxruntime(path: Path, precision: str) -> Graph:
@@ -146,7 +190,8 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads_wanted()
+    lanes, threads = _lanes()
+    options.intra_op_num_threads = threads // lanes
     whole = precision == "int8"
     if whole:
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "4")
@@ -162,9 +207,9 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
         # onnxruntime's own exceptions share no base but Exception.
         raise ValueError(str(broken)) from broken
 
-    def run(inputs: dict[str, Ids]) -> npt.NDArray[np.float32]:
-        output: npt.NDArray[np.float32] = session.run(None, inputs)[0]
+    def run(inputs: dict[str, Ids]) -> Output:
+        output: Output = session.run(None, inputs)[0]
         return output
 
     inputs = [port.name for port in session.get_inputs()]
-    return Graph(run, inputs, "int8" if whole else "float32")
+    return Graph(run, inputs, "int8" if whole else "float32", lanes)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from plotgenre.embedding.encoders.encoder import (
+    BATCH_TOKENS,
     EncoderCard,
     EncoderSettings,
     TokenPooling,
@@ -94,8 +95,15 @@ class OnnxEncoder:
         """Vectors of shape (n, d), float32."""
         ids = self._tokens.ids(texts)
         vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
-        for rows in batches_of_equal_length([len(one) for one in ids]):
-            vectors[rows] = self._vectors(np.array([ids[row] for row in rows], dtype=np.int64))
+        lengths = [len(one) for one in ids]
+        lanes = self._graph.lanes
+        # The longest first, and none so large that one lane still reads while the others are done.
+        most = min(BATCH_TOKENS, sum(lengths) // 2) // lanes
+        batches = list(batches_of_equal_length(lengths, most))[::-1]
+        inputs = [np.array([ids[row] for row in rows], np.int64) for rows in batches]
+        found = self._graph.side_by_side(self._vectors, inputs)
+        for rows, of_rows in zip(batches, found, strict=True):
+            vectors[rows] = of_rows
         return vectors
 
     def save(self, folder: Path, weights: Weights = "float32") -> None:
