@@ -36,6 +36,14 @@ def skip_if_emulated(precision: str) -> None:
         pytest.skip("this processor has no instructions for bfloat16")
 
 
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs Linux's list of features")
+def test_auto_is_bfloat16_only_where_the_processor_has_it(tiny: Path, settings: Settings) -> None:
+    features = set(Path("/proc/cpuinfo").read_text().split())
+    has_it = bool(features & {"avx512_bf16", "amx_bf16", "bf16"})
+    encoder = load_encoder(settings(tiny, precision="auto"))
+    assert encoder.card.precision == ("bfloat16" if has_it else "float32")
+
+
 def test_vectors_are_those_of_the_library(tiny: Path, settings: Settings, texts: list[str]) -> None:
     encoder = load_encoder(settings(tiny))
     np.testing.assert_allclose(encoder.encode(texts), reference(tiny, texts), atol=1e-5)

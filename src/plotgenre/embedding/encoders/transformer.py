@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -194,8 +195,18 @@ def runs_in_bfloat16(settings: EncoderSettings, device: torch.device) -> bool:
         return settings.precision == "bfloat16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # Without avx512_bf16 or amx_bf16 the processor emulates the format, slower than float32.
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return device.type == "cpu" and _multiplies_in_bfloat16()
+
+
+def _multiplies_in_bfloat16() -> bool:
+    """Whether the processor has instructions for it; emulated, it is slower than float32."""
+    import torch
+
+    # On any x86 with AVX-512 oneDNN says yes, and emulates what is not there.
+    if platform.machine() in ("x86_64", "AMD64"):
+        # A tile of AMX holds bfloat16 in every processor that has one.
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _in_bfloat16(model: SentenceTransformer, card: EncoderCard) -> EncoderCard:
