@@ -37,9 +37,14 @@ class Reading:
         return np.array([[len(text)] for text in texts], dtype=np.float32)
 
 
-def batcher(read, heard=None, queue=64, batch=6):
+def batcher(read, heard=None, queue=64, batch=6, abreast=1):
     return Batcher(
-        read, queue_tokens=queue, batch_tokens=batch, share=queue // 8, listener=heard or Heard()
+        read,
+        queue_tokens=queue,
+        batch_tokens=batch,
+        share=queue // 8,
+        listener=heard or Heard(),
+        abreast=abreast,
     )
 
 
@@ -76,6 +81,48 @@ def test_texts_of_several_jobs_take_turns_and_batches_are_of_tokens():
     assert read.seen == [["x"], ["aa", "late", "bbb"], ["cccc", "ddddd"]]
     assert heard.batches == [(1, 1), (3, 6), (2, 4)]
     assert [int(one[0]) for one in answers] == [1, 2, 3, 4, 5, 4]
+
+
+def test_a_second_batch_is_read_beside_the_first_and_a_third_waits():
+    read = Reading(gate=False)
+
+    async def work(queue):
+        with queue.admit(8) as job:
+            coming = [await job.put("one", 5)]
+            while len(read.seen) < 1:
+                await asyncio.sleep(0.001)
+            coming.append(await job.put("two", 5))
+            while len(read.seen) < 2:
+                await asyncio.sleep(0.001)
+            coming.append(await job.put("three", 5))
+            await asyncio.sleep(0.05)
+            assert read.seen == [["one"], ["two"]]
+            assert queue.waiting_tokens == 5
+            read.gate.set()
+            return await asyncio.gather(*coming)
+
+    answers = with_batcher(work, read, abreast=2)
+    assert [int(one[0]) for one in answers] == [3, 3, 5]
+    assert read.seen == [["one"], ["two"], ["three"]]
+
+
+def test_a_batch_that_fails_leaves_the_one_beside_it_alone():
+    read = Reading(gate=False)
+
+    async def work(queue):
+        with queue.admit(8) as job:
+            coming = [await job.put("broken", 5)]
+            while len(read.seen) < 1:
+                await asyncio.sleep(0.001)
+            coming.append(await job.put("good", 5))
+            while len(read.seen) < 2:
+                await asyncio.sleep(0.001)
+            read.gate.set()
+            return await asyncio.gather(*coming, return_exceptions=True)
+
+    broken, good = with_batcher(work, read, abreast=2)
+    assert isinstance(broken, RefusedError)
+    assert int(good[0]) == 4
 
 
 def test_a_text_larger_than_a_batch_is_read_alone():

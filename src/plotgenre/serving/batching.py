@@ -1,9 +1,10 @@
-"""The queue: texts of all requests, read by one thread in batches of tokens.
+"""The queue: texts of all requests, read by two threads in batches of tokens.
 
 A request is a `Job`. It holds room for its texts' tokens in the queue, at most a share of it, and
 is refused at once where that room is not there. So what waits never outgrows the bound, a long
-request or file puts in a few texts after another, and the jobs' texts take turns. The reading
-thread takes what waits as soon as it is free; no one waits for a batch to fill.
+request or file puts in a few texts after another, and the jobs' texts take turns. A reading thread
+takes what waits as soon as it is free; no one waits for a batch to fill. While one batch is cut
+into slices, or its last slice is encoded, the other keeps the cores busy.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from plotgenre.branches.branch import Logits
 from plotgenre.serving.refusals import RefusedError, busy, log_place
 
 _LONGEST_WAIT = 60
+_ABREAST = 2
 # Of the newest batch in the running mean of the speed.
 _NEWEST = 0.2
 
@@ -95,18 +97,20 @@ class Job:
 
 
 class Batcher:
-    """The queue and the thread that reads it.
+    """The queue and the threads that read it.
 
     All but the reading itself happens on the event loop.
 
     Parameters
     ----------
     read
-        Logits (n, g) of ``n`` texts; called in one thread.
+        Logits (n, g) of ``n`` texts; called in several threads at once.
     queue_tokens, batch_tokens, share
         As in `ServiceSettings`.
     listener
         Whom to tell.
+    abreast
+        Batches that are read at once.
     """
 
     def __init__(
@@ -117,14 +121,16 @@ class Batcher:
         batch_tokens: int,
         share: int,
         listener: Listener,
+        abreast: int = _ABREAST,
     ) -> None:
-        self._read, self._listener = read, listener
+        self._read, self._listener, self._abreast = read, listener, abreast
         self._bound, self._batch, self._share = queue_tokens, batch_tokens, share
         self._jobs: set[Job] = set()
         self._files: set[Job] = set()
         self._turns: deque[Job] = deque()
         self._new = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="plotgenre-reading")
+        self._reading: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(abreast, thread_name_prefix="plotgenre-reading")
         self._speed = 0.0
 
     @property
@@ -178,11 +184,22 @@ class Batcher:
         try:
             while True:
                 self._new.clear()
-                while batch := self._take():
-                    await self._answer(batch)
+                while len(self._reading) < self._abreast and (batch := self._take()):
+                    task = asyncio.create_task(self._answer(batch))
+                    self._reading.add(task)
+                    task.add_done_callback(self._read_on)
                 await self._new.wait()
         finally:
-            self._thread.shutdown(wait=False)
+            for task in self._reading:
+                task.cancel()
+            self._threads.shutdown(wait=False)
+
+    def _read_on(self, task: asyncio.Task[None]) -> None:
+        """A thread is free again."""
+        self._reading.discard(task)
+        self._new.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log_place(error)
 
     def _take(self) -> list[_Waiting]:
         """A text of each job in turn, up to the tokens of a batch, and one at least."""
@@ -210,7 +227,7 @@ class Batcher:
             return
         seconds, tokens = monotonic() - begun, sum(one.tokens for one in batch)
         self._listener.batch(len(batch), tokens, seconds)
-        speed = tokens / max(seconds, 1e-6)
+        speed = tokens * len(self._reading) / max(seconds, 1e-6)
         self._speed = self._speed + _NEWEST * (speed - self._speed) if self._speed else speed
         for one, of_it in zip(batch, logits, strict=True):
             if not one.answer.done():
@@ -229,7 +246,7 @@ class Batcher:
                 one.answer.set_result(logits[0])
 
     async def _in_thread(self, texts: list[str]) -> Logits:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, texts)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, texts)
 
     def _seconds(self) -> int:
         """Whole seconds until what waits is read, as far as one can tell."""

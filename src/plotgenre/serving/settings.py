@@ -41,7 +41,7 @@ class ServiceSettings:
     queue_tokens
         Tokens that may wait to be read; what finds no room is refused at once.
     batch_tokens
-        Tokens that the model reads at once.
+        Tokens of a batch; two batches are read at once.
     deadline
         Seconds until a request is given up, and that a client may stall an upload or a download.
     notice
@@ -72,7 +72,7 @@ class ServiceSettings:
     max_rows: Count = 200_000
     max_explained: Count = 4
     queue_tokens: Annotated[int, Field(ge=_SHARES)] = 2_048
-    batch_tokens: Count = 1_024
+    batch_tokens: Count = 512
     deadline: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     notice: Seconds = 1.0
     grace: Seconds = 30.0
