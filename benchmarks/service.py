@@ -5,7 +5,7 @@
 All with the same model and plots, one after the other, each service in a process of its own:
 
 - in-process: `predict_proba` of all plots at once, the yardstick of throughput;
-- saturation: 48 clients, about what fills the queue, that ask again as soon as they are answered;
+- saturation: 16 clients, about what fills the queue, that ask again as soon as they are answered;
 - 50 % and 90 % of that, arrivals by chance: latencies from when a request was due;
 - 3 times of it: refusals, latencies of what was accepted, memory over the time;
 - kill -9 of one of two processes at 50 %: wrong answers, broken connections, time to recover;
@@ -38,7 +38,7 @@ import numpy as np
 
 from pages import between_marks, write_results
 from plotgenre import GenreClassifier, read_corpus
-from service_load import Check, Client, Load, checker, closed_load, open_load
+from service_load import Check, Client, Load, checker, closed_load, counted, open_load
 from service_table import KILLED, NAIVE, OURS, render
 
 RESULTS = Path(__file__).parent / "results" / "service.json"
@@ -95,7 +95,8 @@ def measure(plan: Plan) -> dict[str, Any]:
     model = GenreClassifier.from_pretrained(plan.model, fast=plan.fast)
     check = checker(model, plan.plots)
     alone = in_process(model, plan.plots)
-    say("in-process", alone)
+    characters = alone * float(np.mean([counted(plot) for plot in plan.plots]))
+    say("in-process", (alone, characters))
     del model
     figures: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "processor": _processor()},
@@ -105,12 +106,15 @@ def measure(plan: Plan) -> dict[str, Any]:
         "plots": len(plan.plots),
         "characters a plot": round(float(np.mean([len(plot) for plot in plan.plots]))),
         "in-process plots per second": round(alone, 2),
+        "in-process characters per second": round(characters),
     }
     with plotgenre_service(plan) as (process, port):
         ours, rate = loads(plan, process, port, check, None)
-        ours["share of in-process"] = round(rate / alone, 3)
-        left = 1 - ours["saturation"]["client's share of the processor"]
-        ours["share of what the client left"] = round(rate / alone / left, 3)
+        full = ours["saturation"]
+        share = full["characters per second"] / characters
+        ours["share of in-process"] = round(share, 3)
+        left = 1 - full["client's share of the processor"]
+        ours["share of what the client left"] = round(share / left, 3)
     figures[OURS] = ours
     short = replace(plan, overload_seconds=min(plan.overload_seconds, plan.seconds))
     with naive_service(plan) as (process, port):
@@ -289,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plots", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--overload-minutes", type=float, default=10)
-    parser.add_argument("--clients", type=int, default=48)
+    parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="As of plotgenre serve.")
     parser.add_argument("--readme", action="store_true", help="Into docs/serving.md.")

@@ -23,6 +23,8 @@ Check = Callable[[int, bytes], bool]
 TOLERANCE = 1e-5
 PATIENCE = 30
 """Seconds after which a client gives up, as people and proxies do."""
+LONGEST = 4_000
+"""Characters that count of a plot: about what the encoder reads of it."""
 
 
 @dataclass
@@ -43,6 +45,9 @@ class Load:
         Rows and bodies of accepted requests, until they are checked.
     busy
         Processor seconds of the client, which the service did not have.
+    characters
+        Of the accepted requests' plots, `LONGEST` at most of each. A full queue has room for a
+        short plot sooner than for a long one, so that plots a second flatter it.
     """
 
     seconds: float = 0.0
@@ -51,6 +56,7 @@ class Load:
     wrong: int = 0
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     busy: float = 0.0
+    characters: int = 0
 
     def check(self, check: Check) -> None:
         """Count the wrong answers, once nobody waits: checking takes the service's time."""
@@ -61,6 +67,11 @@ class Load:
     def per_second(self) -> float:
         """Accepted requests a second."""
         return len(self.latencies) / self.seconds if self.seconds else 0.0
+
+    @property
+    def characters_per_second(self) -> float:
+        """Characters of accepted requests a second."""
+        return self.characters / self.seconds if self.seconds else 0.0
 
     @property
     def client_share(self) -> float:
@@ -80,6 +91,7 @@ class Load:
             "seconds": round(self.seconds, 1),
             "answers": {str(status): count for status, count in sorted(self.statuses.items())},
             "accepted per second": round(self.per_second, 2),
+            "characters per second": round(self.characters_per_second),
             "p50 ms": self.percentile(50),
             "p95 ms": self.percentile(95),
             "p99 ms": self.percentile(99),
@@ -206,7 +218,13 @@ async def _one(client: Client, plots: Sequence[str], i: int, due: float, load: L
     load.statuses[status] += 1
     if status == 200:
         load.latencies.append(monotonic() - due)
+        load.characters += counted(plots[row])
         load.answers.append((row, body))
+
+
+def counted(plot: str) -> int:
+    """Characters of a plot that count."""
+    return min(len(plot), LONGEST)
 
 
 def _waits(per_second: float) -> Iterator[float]:

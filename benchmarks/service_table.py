@@ -19,7 +19,7 @@ def render(figures: Mapping[str, Any]) -> str:
         f"model `{figures['model']}`, {_settings(figures)}on {figures['machine']['cores']} cores "
         f"({figures['machine']['processor']}), clients on the same cores. In-process batches: "
         f"{figures['in-process plots per second']:.1f} plots a second; at saturation the service "
-        f"reaches {figures[OURS]['share of in-process']:.0%} of that, and "
+        f"reads {figures[OURS]['share of in-process']:.0%} of their text a second, and "
         f"{figures[OURS]['share of what the client left']:.0%} of it in the processor's time that "
         "the client left.",
         "",

@@ -129,7 +129,7 @@ def test_the_table_by_hand():
     assert (
         "10 plots of 1,900 characters on average, model `films`, `queue_tokens=512`, on 2" in text
     )
-    assert "reaches 91% of that, and 99% of it in" in text
+    assert "reads 91% of their text a second, and 99% of it in" in text
     ours = "| plotgenre serve, saturation | 12.3 | 1,500 | 0 | 80 | 1,200 | – | 0 |"
     assert ours in text
     assert "| one request, one encode, saturation | 12.3 | 0 | 5 | 80 | 1,200 | – | 0 |" in text
