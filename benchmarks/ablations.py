@@ -3,12 +3,13 @@
     python benchmarks/ablations.py DATA --encoder FOLDER [--store FOLDER] [--seeds N]
         [--only NAME] [--readme]
 
-The encoder is one that `plotgenre train --recipe best` or `plotgenre adapt` left behind, the same
-for all choices. Branches are fitted on train and stopped early by validation. Calibration and
-thresholds are fitted on one half of the validation films and score the other, both ways round, so
-that no film is scored by numbers that it chose; test is never read. Logits are kept in --runs, so
-an interrupted run goes on, and choices that share branches share their fits. Results go to
-``results/ablations.json``; --readme writes the table between the marks in benchmarks/README.md.
+The encoder is one that `plotgenre train --recipe best`, `plotgenre adapt` or `plotgenre bundle`
+left behind, the same for all choices. Branches are fitted on train and stopped early by validation.
+Calibration and thresholds are fitted on one half of the validation films and score the other, both
+ways round, so that no film is scored by numbers that it chose; test is never read. Logits are kept
+in --runs, so an interrupted run goes on, and choices that share branches share their fits. Results
+go to ``results/ablations.json``; --readme writes the table between the marks in
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
+from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
 from plotgenre.learning.calibration import fit_calibration, sigmoid  # noqa: E402
@@ -224,7 +226,13 @@ def scored_genres(films: Films) -> tuple[npt.NDArray[np.bool_], Any, dict[str, A
 
 def recipe_of(choice: str, seed: int, encoder: str) -> Recipe:
     """The base with one thing changed; its encoder has been adapted already."""
-    adapted = {"branches.adapted": False, "encoder.name": encoder, "training.seed": seed}
+    kind = "onnx" if is_onnx_folder(Path(encoder)) else "sentence_transformers"
+    adapted = {
+        "branches.adapted": False,
+        "encoder.name": encoder,
+        "encoder.kind": kind,
+        "training.seed": seed,
+    }
     return Recipe.load(BASE).with_settings(adapted | CHOICES.get(choice, {}))
 
 

@@ -10,7 +10,10 @@ BASE = "best"
 
 CHOICES: dict[str, dict[str, Any]] = {
     BASE: {},
-    "encoder as it came, not adapted": {"encoder.name": BUNDLED},
+    "encoder as it came, not adapted": {
+        "encoder.name": BUNDLED,
+        "encoder.kind": "sentence_transformers",
+    },
     # Branches and how they are joined.
     "semantic branch alone": {"branches.lexical": False},
     "lexical branch alone": {"branches.semantic": False},

@@ -1,5 +1,7 @@
 """The ablations' own arithmetic: which film is scored by what, and what is averaged."""
 
+from importlib.resources import files
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +39,13 @@ def test_every_choice_is_a_recipe(ablations):
     )
     assert recipes.pop(ablations.BASE) == base
     assert all(recipe != base for recipe in recipes.values())
+
+
+def test_an_encoder_without_torch_is_read_as_one(ablations):
+    shipped = files("plotgenre") / "shipped" / "encoder"
+    recipe = ablations.recipe_of("linear head", 0, str(shipped))
+    assert recipe.encoder.kind == "onnx"
+    assert ablations.recipe_of("linear head", 0, "adapted").encoder.kind == "sentence_transformers"
 
 
 def test_films_that_a_recipe_leaves_out_shift_no_other(films, film_recipe):
