@@ -15,7 +15,7 @@ lint:
 	$(PYTHON) -m ruff format src tests benchmarks docs shipping examples
 	$(PYTHON) -m mypy
 
-# The table in README.md: every recipe on the fixed split.
+# A table in benchmarks/README.md: the recipes of the encoder alone on the fixed split.
 results:
 	$(PYTHON) benchmarks/recipes.py $(DATA) --readme
 

@@ -12,7 +12,7 @@ _PLOT = (
     "A retired detective returns to the harbour town where his partner vanished, and finds that "
     "the police would rather he had stayed away."
 )
-_TAG: dict[str, JsonValue] = {"name": "Crime Fiction", "probability": 0.68, "threshold": 0.28}
+_TAG: dict[str, JsonValue] = {"name": "Crime Fiction", "probability": 0.68, "threshold": 0.25}
 
 
 class TagRequest(BaseModel):
