@@ -40,6 +40,7 @@ from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
+from plotgenre.embedding.encoders import load_encoder  # noqa: E402
 from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
@@ -151,6 +152,11 @@ def main() -> None:
     arguments = parser.parse_args()
     encoder = str(arguments.encoder.resolve())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"choices": {}}
+    card = load_encoder(recipe_of(BASE, 0, encoder).encoder).card
+    # Rounded weights are the same encoder's; each row is paired with a base of its own.
+    fingerprint = card.source or card.fingerprint
+    if results.setdefault("encoder", fingerprint) != fingerprint:
+        raise SystemExit(f"{RESULTS} holds choices measured with another encoder; move it away")
     films = Films(arguments.data, arguments.store, arguments.runs)
     for name in arguments.only or [*CHOICES, *ADDITIONS]:
         done = results["choices"].get(name, {}).get("seeds", 0)

@@ -125,6 +125,39 @@ def test_a_batch_that_fails_leaves_the_one_beside_it_alone():
     assert int(good[0]) == 4
 
 
+def test_who_leaves_a_batch_that_fails_leaves_the_others_their_answers():
+    read = Reading(gate=False)
+
+    async def work(queue):
+        with queue.admit(4) as job:
+            coming = [await job.put(text, 1) for text in ("broken", "left", "stays")]
+            while not read.seen:
+                await asyncio.sleep(0.001)
+            read.gate.set()
+            # Each is read anew, and this one's reader is gone while that happens.
+            while ["left"] not in read.seen:
+                await asyncio.sleep(0)
+            coming[1].cancel()
+            return await asyncio.gather(*coming, return_exceptions=True)
+
+    broken, left, stays = with_batcher(work, read)
+    assert isinstance(broken, RefusedError)
+    assert isinstance(left, asyncio.CancelledError)
+    assert int(stays[0]) == 5
+
+
+def test_a_reading_that_ends_in_the_worst_way_leaves_nobody_waiting():
+    def read(texts):
+        raise GeneratorExit
+
+    async def work(queue):
+        with queue.admit(4) as job:
+            return await asyncio.gather(await job.put("one", 1), return_exceptions=True)
+
+    (one,) = with_batcher(work, read)
+    assert isinstance(one, RefusedError)
+
+
 def test_a_text_larger_than_a_batch_is_read_alone():
     read = Reading(gate=False)
 

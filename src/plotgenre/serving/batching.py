@@ -14,7 +14,9 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Protocol, Self
@@ -136,7 +138,8 @@ class Batcher:
     @property
     def waiting_tokens(self) -> int:
         """Tokens in the queue."""
-        return sum(job.tokens for job in self._jobs)
+        # Figures are asked for from other threads, too.
+        return sum(job.tokens for job in list(self._jobs))
 
     @property
     def held_tokens(self) -> int:
@@ -187,19 +190,24 @@ class Batcher:
                 while len(self._reading) < self._abreast and (batch := self._take()):
                     task = asyncio.create_task(self._answer(batch))
                     self._reading.add(task)
-                    task.add_done_callback(self._read_on)
+                    task.add_done_callback(partial(self._read_on, batch))
                 await self._new.wait()
         finally:
             for task in self._reading:
                 task.cancel()
             self._threads.shutdown(wait=False)
 
-    def _read_on(self, task: asyncio.Task[None]) -> None:
-        """A thread is free again."""
+    def _read_on(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
+        """A thread is free again; whatever happened, none of its texts waits on."""
         self._reading.discard(task)
         self._new.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log_place(error)
+        for one in batch:
+            if task.cancelled():
+                one.answer.cancel()
+            elif not one.answer.done():
+                one.answer.set_exception(_failed())
 
     def _take(self) -> list[_Waiting]:
         """A text of each job in turn, up to the tokens of a batch, and one at least."""
@@ -238,10 +246,14 @@ class Batcher:
         for one in batch:
             if one.answer.done():
                 continue
-            try:
+            logits: Logits | None = None
+            with suppress(Exception):
                 logits = await self._in_thread([one.text])
-            except Exception:
-                one.answer.set_exception(RefusedError(500, "the model failed on this plot"))
+            # Whoever asked may have gone while it was read.
+            if one.answer.done():
+                continue
+            if logits is None:
+                one.answer.set_exception(_failed())
             else:
                 one.answer.set_result(logits[0])
 
@@ -252,3 +264,7 @@ class Batcher:
         """Whole seconds until what waits is read, as far as one can tell."""
         wait = self.waiting_tokens / self._speed if self._speed else 1.0
         return min(max(math.ceil(wait), 1), _LONGEST_WAIT)
+
+
+def _failed() -> RefusedError:
+    return RefusedError(500, "the model failed on this plot")

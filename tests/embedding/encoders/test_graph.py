@@ -1,12 +1,15 @@
 """Graphs: how many threads they take."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
 
-from plotgenre.embedding.encoders.graph import load_graph, threads_wanted
+from plotgenre.embedding.encoders.graph import lanes_of, load_graph, threads_wanted
 
 onnx = pytest.importorskip("onnx")
 
@@ -95,6 +98,37 @@ def test_a_lane_that_fails_fails_the_call(monkeypatch, doubling, runtime):
     graph = load_graph(doubling, "float32", runtime)
     with pytest.raises(ZeroDivisionError):
         graph.side_by_side(lambda batch: 1 // len(batch), [np.ones(1), np.ones(0), np.ones(1)])
+
+
+@pytest.mark.parametrize(
+    ("threads", "lanes"), [(1, 1), (2, 2), (8, 8), (9, 4), (12, 6), (15, 7), (16, 8), (64, 8)]
+)
+def test_lanes_leave_hardly_a_thread_over(threads, lanes):
+    assert lanes_of(threads) == lanes
+    assert threads - lanes * (threads // lanes) < 2
+
+
+FORKING = """
+import os, signal, sys
+import numpy as np
+from plotgenre.embedding.encoders.graph import load_graph
+graph = load_graph(__import__("pathlib").Path(sys.argv[1]), "float32", sys.argv[2])
+x = np.ones(3, np.float32)
+assert graph.run({"x": x}).tolist() == [2, 2, 2]
+if (child := os.fork()) == 0:
+    signal.alarm(20)
+    os._exit(graph.run({"x": x}).tolist() != [2, 2, 2])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_reads_too(doubling, runtime):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(doubling), runtime],
+        env=os.environ | {"OMP_NUM_THREADS": "2"}, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
 
 
 @pytest.fixture

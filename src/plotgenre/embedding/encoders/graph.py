@@ -20,6 +20,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,12 @@ class Graph:
             return [read(batch) for batch in batches]
         pool = ThreadPoolExecutor(min(self.lanes, len(batches)), "plotgenre-lane")
         try:
-            return list(pool.map(read, batches))
+            try:
+                found = pool.map(read, batches)
+            except RuntimeError:
+                # The interpreter is ending, and starts no more threads.
+                return [read(batch) for batch in batches]
+            return list(found)
         finally:
             # After an interrupt, what has begun is waited for and nothing more is begun.
             pool.shutdown(cancel_futures=True)
@@ -141,10 +147,10 @@ def threads_wanted() -> int:
     return int(said) if said.isdecimal() else 0
 
 
-def _lanes() -> tuple[int, int]:
-    """How many lanes, and how many threads they have together."""
-    threads = threads_here()
-    return min(threads, _MOST_LANES), threads
+def lanes_of(threads: int) -> int:
+    """How many lanes of equally many threads, so that hardly a thread is left over."""
+    each = -(-threads // _MOST_LANES)
+    return threads // each
 
 
 def _has_bfloat16() -> bool:
@@ -159,23 +165,31 @@ def _openvino(path: Path, precision: str) -> Graph:
     core, whole = openvino.Core(), precision == "int8"
     # What is not multiplied in 8 bits.
     narrow = precision == "bfloat16" or (whole and _has_bfloat16())
-    lanes, threads = _lanes()
+    threads = threads_here()
     settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
         # Unasked, int8 weights make some versions of it round activations as well.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if whole else 0,
-        "NUM_STREAMS": lanes,
+        "NUM_STREAMS": lanes_of(threads),
         "INFERENCE_NUM_THREADS": threads,
         # Else every process of one thread is tied to the same core, and two are as slow as one.
         "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(str(path), "CPU", settings)
-    # One request holds one batch.
-    free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(lanes):
-        free.put(compiled.create_infer_request())
+    # It may have fewer cores than it was given threads.
+    lanes = int(compiled.get_property("NUM_STREAMS"))
+    ready = os.getpid(), _requests(compiled, lanes)
+    # Of processes before this one; their end would wait for threads that are not there.
+    before: list[object] = []
 
     def run(inputs: dict[str, Ids]) -> Output:
+        nonlocal ready
+        # The threads of its streams do not come along when a process forks.
+        if ready[0] != os.getpid():
+            again = openvino.Core().compile_model(str(path), "CPU", settings)
+            before.append(ready)
+            ready = os.getpid(), _requests(again, lanes)
+        free = ready[1]
         request = free.get()
         try:
             return np.array(request.infer(inputs)[0], dtype=np.float32)
@@ -185,13 +199,23 @@ def _openvino(path: Path, precision: str) -> Graph:
     return Graph(run, [port.any_name for port in compiled.inputs], precision, lanes)
 
 
+def _requests(compiled: Any, lanes: int) -> SimpleQueue[Any]:
+    """One request of a compiled model for each lane; a request holds one batch at a time."""
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(lanes):
+        free.put(compiled.create_infer_request())
+    return free
+
+
 def _onnxruntime(path: Path, precision: str) -> Graph:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    lanes, threads = _lanes()
-    options.intra_op_num_threads = threads // lanes
+    threads = threads_here()
+    lanes = lanes_of(threads)
+    # The session's own threads are shared by all lanes, and a lane's caller works too.
+    options.intra_op_num_threads = threads - lanes + 1
     whole = precision == "int8"
     if whole:
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "4")
@@ -207,8 +231,11 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
         # onnxruntime's own exceptions share no base but Exception.
         raise ValueError(str(broken)) from broken
 
+    free = BoundedSemaphore(lanes)
+
     def run(inputs: dict[str, Ids]) -> Output:
-        output: Output = session.run(None, inputs)[0]
+        with free:
+            output: Output = session.run(None, inputs)[0]
         return output
 
     inputs = [port.name for port in session.get_inputs()]

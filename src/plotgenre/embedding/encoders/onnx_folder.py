@@ -98,7 +98,7 @@ class OnnxEncoder:
         lengths = [len(one) for one in ids]
         lanes = self._graph.lanes
         # The longest first, and none so large that one lane still reads while the others are done.
-        most = min(BATCH_TOKENS, sum(lengths) // 2) // lanes
+        most = BATCH_TOKENS if lanes == 1 else min(BATCH_TOKENS, sum(lengths) // 2) // lanes
         batches = list(batches_of_equal_length(lengths, most))[::-1]
         inputs = [np.array([ids[row] for row in rows], np.int64) for rows in batches]
         found = self._graph.side_by_side(self._vectors, inputs)

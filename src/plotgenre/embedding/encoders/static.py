@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from plotgenre.errors import EncoderError, MissingExtraError
 
 # A mean over tokens has no limit of its own; this one only bounds memory.
 _MOST_TOKENS = 65_536
+
+# model2vec sets the truncation of its one tokenizer at each call, and sets it back after it.
+_ONE_AT_A_TIME = Lock()
 
 
 class StaticEncoder:
@@ -78,9 +82,10 @@ class StaticEncoder:
         if not texts:
             return np.empty((0, self.card.dimension), dtype=np.float32)
         prompted = [self.card.prompt + text for text in texts]
-        vectors = self._model.encode(
-            prompted, max_length=self.card.max_tokens, use_multiprocessing=False
-        )
+        with _ONE_AT_A_TIME:
+            vectors = self._model.encode(
+                prompted, max_length=self.card.max_tokens, use_multiprocessing=False
+            )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.card.dimension)
 
     def save(self, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from plotgenre.errors import EncoderError, MissingExtraError
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
+
+# Its tokenizer is changed by each call, and torch takes all cores for one batch anyway.
+_ONE_AT_A_TIME = Lock()
 
 _POOLING_NAMES = {"mean": "mean", "max": "max", "cls": "cls", "last": "lasttoken"}
 # A model whose positions have no end (rotary) still needs a bound; memory grows with its square.
@@ -95,12 +99,13 @@ class TransformerEncoder:
         vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
         lengths = self._tokens.lengths(texts)
         for rows in batches_of_equal_length(lengths):
-            vectors[rows] = self.model.encode(
-                [texts[row] for row in rows],
-                prompt=self.card.prompt or None,
-                batch_size=len(rows),
-                show_progress_bar=False,
-            )
+            with _ONE_AT_A_TIME:
+                vectors[rows] = self.model.encode(
+                    [texts[row] for row in rows],
+                    prompt=self.card.prompt or None,
+                    batch_size=len(rows),
+                    show_progress_bar=False,
+                )
         return vectors
 
     def _weights_and_tokenizer(self) -> Iterator[bytes]:
