@@ -106,7 +106,11 @@ def run(name: str, data: Path, folder: Path, store: Path, slack: float = 1.0) ->
             child.kill()
             child.wait()
             reason = f"no result within its budget of {minutes:g} minutes"
-    if (folder / "result.json").exists() or (folder / "unavailable.json").exists():
+    if (result := folder / "result.json").exists():
+        # Rows of one table may come from several machines.
+        result.write_text(json.dumps(json.loads(result.read_text()) | {"cpu": cpu()}))
+        return
+    if (folder / "unavailable.json").exists():
         return
     if "budget" not in reason:
         lines = [line for line in log.read_text().splitlines() if line.strip()]
@@ -124,7 +128,7 @@ def write(data: Path, runs: Path, out: Path, *, sizes: bool = False) -> None:
     split = Split.read(data)
     quality: dict[str, Any] = {
         "split": split.as_dict(data),
-        "machine": {"cpu": cpu(), "threads": int(THREADS)},
+        "machine": recorded(out).get("machine", {"cpu": cpu(), "threads": int(THREADS)}),
     } | {kind: records(runs, out, kind) for kind in KINDS}
     for record in quality["contenders"] if sizes else ():
         record["installed_mb"] = installed_mb(CONTENDERS[record["name"]].requires)

@@ -61,7 +61,11 @@ def render(quality: dict[str, Any]) -> str:
         costs(quality["contenders"]),
         second(quality),
         where_we_stand(quality.get("ours_less_best_peer", {}), quality["contenders"]),
-        listed("What each contender is", quality["contenders"], "notes"),
+        listed(
+            "What each contender is",
+            [with_machine(c, quality) for c in quality["contenders"]],
+            "notes",
+        ),
         listed("Unavailable", quality["unavailable"], "reason"),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -153,6 +157,14 @@ def cheapest(contenders: list[dict[str, Any]]) -> list[list[str]]:
 def listed(title: str, entries: list[dict[str, Any]], key: str) -> str:
     lines = [f"- **{entry['name']}**: {entry.get(key, '')}" for entry in entries]
     return f"{title}:\n\n" + "\n".join(lines) if lines else ""
+
+
+def with_machine(contender: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
+    """The contender, whose notes name its processor where it is not the others'."""
+    most = quality["machine"]["cpu"]
+    if (own := contender.get("cpu", most)) == most:
+        return contender
+    return contender | {"notes": f"{contender['notes']}; timed on another machine, {own}"}
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

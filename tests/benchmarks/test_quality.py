@@ -107,6 +107,17 @@ def test_the_table_names_what_is_unavailable(quality: Path) -> None:
     assert "**setfit**: absent" in text
 
 
+def test_a_row_from_another_machine_says_so() -> None:
+    from quality_table import with_machine
+
+    quality = {"machine": {"cpu": "EPYC"}}
+    row = {"name": "prior", "notes": "shares"}
+    assert with_machine(row, quality) == row
+    assert with_machine(row | {"cpu": "EPYC"}, quality)["notes"] == "shares"
+    notes = with_machine(row | {"cpu": "Xeon"}, quality)["notes"]
+    assert notes == "shares; timed on another machine, Xeon"
+
+
 def test_coarse_maps_any_of_the_names(yardsticks: ModuleType) -> None:
     mapping = {"Comedy": ["Comedy film", "Parody"], "War": ["War film"]}
     assert yardsticks.coarse(["Parody", "Noir"], mapping) == [True, False]
