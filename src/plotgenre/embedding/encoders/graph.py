@@ -177,7 +177,7 @@ def _openvino(path: Path, precision: str) -> Graph:
     }
     compiled = core.compile_model(str(path), "CPU", settings)
     # It may have fewer cores than it was given threads.
-    lanes = int(compiled.get_property("NUM_STREAMS"))
+    lanes = max(int(compiled.get_property("NUM_STREAMS")), 1)
     ready = os.getpid(), _requests(compiled, lanes)
     # Of processes before this one; their end would wait for threads that are not there.
     before: list[object] = []
