@@ -21,3 +21,18 @@ def test_a_model_of_words_is_one_sentence(main, film_lists, film_recipe, tmp_pat
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert "reads words, not token ids" in err
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_model_of_the_package_is_bundled_by_its_name(main, tmp_path):
+    status, out, err = main("bundle", "standard", "mine")
+    assert (status, err) == (0, "")
+    assert out.startswith("mine: all-MiniLM-L6-v2, adapted to films, ")
+    assert (tmp_path / "mine" / "encoder" / "model.onnx").is_file()
+    assert len(GenreClassifier.load(tmp_path / "mine").classes_) == 19
+
+
+def test_a_model_that_is_nowhere_is_one_sentence(main, tmp_path):
+    status, out, err = main("bundle", "no such model", "mine")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "no model folder 'no such model' here or on the Hub" in err
+    assert not (tmp_path / "mine").exists()

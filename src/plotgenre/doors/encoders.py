@@ -49,15 +49,18 @@ def export_encoder(
 
 
 def bundle(
-    model: Annotated[Path, typer.Argument(help="Model folder.")],
+    model: Annotated[
+        str, typer.Argument(help="Model folder, Hub id, or the name of a model of the package.")
+    ],
     output: Annotated[Path, typer.Argument(help="Folder for the model with its encoder.")],
     weights: WeightsOption = "float32",
 ) -> None:
     """Put a model's encoder into a copy of it, which then needs no torch."""
     from plotgenre.artefact import ENCODER_FOLDER
+    from plotgenre.hub import local_folder
     from plotgenre.model.bundling import bundle_model
 
-    card = bundle_model(model, output, _checked(weights))
+    card = bundle_model(local_folder(model, None), output, _checked(weights))
     typer.echo(_line(output, card, output / ENCODER_FOLDER))
 
 
