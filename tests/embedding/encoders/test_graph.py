@@ -108,6 +108,35 @@ def test_lanes_leave_hardly_a_thread_over(threads, lanes):
     assert threads - lanes * (threads // lanes) < 2
 
 
+IMPATIENT = """
+import os, signal, threading, time
+from plotgenre.embedding.encoders.graph import Graph
+begun, done = [], []
+def read(batch):
+    begun.append(batch)
+    time.sleep(1)
+    done.append(batch)
+def interrupt():
+    while len(begun) < 2:
+        time.sleep(0.01)
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+threading.Thread(target=interrupt).start()
+try:
+    Graph(None, [], "float32", 2).side_by_side(read, list(range(6)))
+except KeyboardInterrupt:
+    print(len(begun), len(done))
+"""
+
+
+def test_an_interrupt_waits_for_what_has_begun_and_a_second_one_too():
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["2", "2"]
+
+
 FORKING = """
 import os, signal, sys
 import numpy as np

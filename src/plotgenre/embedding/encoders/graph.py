@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -65,16 +65,17 @@ class Graph:
         if self.lanes == 1 or len(batches) < 2:
             return [read(batch) for batch in batches]
         pool = ThreadPoolExecutor(min(self.lanes, len(batches)), "plotgenre-lane")
+        reading: list[Future[Output]] = []
         try:
             try:
-                found = pool.map(read, batches)
+                for batch in batches:
+                    reading.append(pool.submit(read, batch))
             except RuntimeError:
                 # The interpreter is ending, and starts no more threads.
                 return [read(batch) for batch in batches]
-            return list(found)
+            return [one.result() for one in reading]
         finally:
-            # After an interrupt, what has begun is waited for and nothing more is begun.
-            pool.shutdown(cancel_futures=True)
+            _end(pool, reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,21 @@ def threads_wanted() -> int:
     # A list is one of nested parallel regions; these runtimes have the first alone.
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(said) if said.isdecimal() else 0
+
+
+def _end(pool: ThreadPoolExecutor, reading: Sequence[Future[Output]]) -> None:
+    """Begin nothing more, and wait for what has begun, however often that is interrupted.
+
+    A process that ends while a thread of its own is in OpenVINO ends by abort. Futures are waited
+    for, not threads: Python 3.11 takes a thread whose join is interrupted for one that has ended.
+    """
+    while True:
+        try:
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait([one for one in reading if not one.cancelled()])
+        except KeyboardInterrupt:
+            continue
+        return
 
 
 def lanes_of(threads: int) -> int:
