@@ -119,7 +119,8 @@ def read(batch):
 def interrupt():
     while len(begun) < 2:
         time.sleep(0.01)
-    for _ in range(2):
+    # One ends the call; one for each lane would make its join believe that it has ended.
+    for _ in range(4):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.1)
 threading.Thread(target=interrupt).start()
@@ -130,7 +131,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_waits_for_what_has_begun_and_a_second_one_too():
+def test_however_many_interrupts_wait_for_what_has_begun():
     done = subprocess.run(
         [sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=60, check=True
     )

@@ -78,6 +78,21 @@ class Graph:
             _end(pool, reading)
 
 
+def _end(pool: ThreadPoolExecutor, reading: Sequence[Future[Output]]) -> None:
+    """Begin nothing more, and wait for what has begun, however often that is interrupted.
+
+    A process that ends while a thread of its own is in OpenVINO ends by abort. Futures are waited
+    for, not threads: Python 3.11 takes a thread whose join is interrupted for one that has ended.
+    """
+    while True:
+        try:
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait([one for one in reading if not one.cancelled()])
+        except KeyboardInterrupt:
+            continue
+        return
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What would run a graph here.
@@ -146,21 +161,6 @@ def threads_wanted() -> int:
     # A list is one of nested parallel regions; these runtimes have the first alone.
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(said) if said.isdecimal() else 0
-
-
-def _end(pool: ThreadPoolExecutor, reading: Sequence[Future[Output]]) -> None:
-    """Begin nothing more, and wait for what has begun, however often that is interrupted.
-
-    A process that ends while a thread of its own is in OpenVINO ends by abort. Futures are waited
-    for, not threads: Python 3.11 takes a thread whose join is interrupted for one that has ended.
-    """
-    while True:
-        try:
-            pool.shutdown(wait=False, cancel_futures=True)
-            wait([one for one in reading if not one.cancelled()])
-        except KeyboardInterrupt:
-            continue
-        return
 
 
 def lanes_of(threads: int) -> int:
