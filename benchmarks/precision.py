@@ -40,7 +40,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         for weights in ("float32", "float16", "int8"):
             bundle_model(arguments.model, Path(room) / weights, weights)
-        print(f"{len(corpus)} films, encoder run by {runtime_here().name}")
+        run_by = {way: runtime_here("auto", way).name for way in ("float32", "int8")}
+        print(
+            f"{len(corpus)} films, run by {run_by['float32']}, products in int8 by {run_by['int8']}"
+        )
         print(
             f"{'way':32} {'MB':>6} {'largest':>9} {'mean':>9} {'decisions changed':>18} "
             f"{'macro AP':>9} {'less float32':>13}"

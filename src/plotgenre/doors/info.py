@@ -96,10 +96,8 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None)
     from plotgenre.embedding.encoders.graph import runtime_here
 
     if bundled is not None or settings.kind == "onnx":
-        runtime = runtime_here(settings.runtime)
+        runtime = runtime_here(settings.runtime, settings.precision)
         run_by, precision = f"{runtime.name} {runtime.version}", runtime.precision
-        if settings.precision != "auto" and runtime.name == "openvino":
-            precision = settings.precision
     else:
         library = "model2vec" if settings.kind == "static" else "torch"
         run_by, precision = f"{library} {_version_of(library)}", settings.precision

@@ -150,11 +150,7 @@ class AdaptationRun:
         RecipeError
             If logits are no longer finite.
         """
-        with self._averaged():
-            self.encoder.module.eval()
-            slices, sizes = self.validation.slices_of(self.validation_rows)
-            vectors, _ = self._vectors(self.validation, slices)
-            logits = _means(self.head(vectors), self._on_device(sizes))
+        logits = self.validation_logits()
         if not bool(torch.isfinite(logits).all()):
             raise RecipeError("adapting diverged: a validation film's logit is no longer finite")
         Y = self.validation.Y[self.validation_rows]
@@ -166,6 +162,15 @@ class AdaptationRun:
         supported = Y.any(axis=0)
         precision = average_precision_score(Y[:, supported], P[:, supported])
         return ValidationScores(loss, float(micro_f1), float(precision))
+
+    @torch.no_grad()
+    def validation_logits(self) -> Tensor:
+        """Logits (n, g) of the drawn validation films, all slices read; the average's, if kept."""
+        with self._averaged():
+            self.encoder.module.eval()
+            slices, sizes = self.validation.slices_of(self.validation_rows)
+            vectors, _ = self._vectors(self.validation, slices)
+            return _means(self.head(vectors), self._on_device(sizes))
 
     def finish(self) -> None:
         """Leave the average in the encoder, if one is kept."""
@@ -232,7 +237,8 @@ class AdaptationRun:
                     continue
                 first = int(sizes[: part[0]].sum())
                 own = slices[first : first + int(sizes[part].sum())]
-                summed, wasted = self._summed_loss(films[part], own, sizes[part])
+                vectors, wasted = self._vectors(self.train, own)
+                summed = self.summed_loss(films[part], vectors, self._on_device(sizes[part]))
                 # A sum over genres: Adam's steps are the same at any scale, but `clip` has one.
                 (summed / scored).backward()  # type: ignore[no-untyped-call]
                 loss, padded = loss + summed.item(), padded + wasted
@@ -250,19 +256,31 @@ class AdaptationRun:
         slices, sizes = self.train.draw(films, settings.slices, rng)
         return films, slices, sizes
 
-    def _summed_loss(self, films: Rows, slices: Rows, sizes: Rows) -> tuple[Tensor, int]:
-        """Cross-entropy summed over genres and over what is scored, and places padded."""
-        vectors, padded = self._vectors(self.train, slices)
-        targets, counts = self._on_device(self.train.Y[films]).float(), self._on_device(sizes)
+    def summed_loss(self, films: Rows, vectors: Tensor, sizes: Tensor) -> Tensor:
+        """Cross-entropy summed over genres and over what is scored: films, or slices.
+
+        Parameters
+        ----------
+        films
+            Rows of ``n`` train films.
+        vectors
+            Of the films' drawn slices, one film's after the other, shape (b, d).
+        sizes
+            How many slices each film has of them, shape (n,).
+        """
+        targets = self.targets(films)
         if self.settings.loss_on == "film":
             # The film, not the slice, carries the genres.
-            vectors = _means(vectors, counts)
+            vectors = _means(vectors, sizes)
         else:
-            targets = targets.repeat_interleave(counts, dim=0)
+            targets = targets.repeat_interleave(sizes, dim=0)
         dropped = nn.functional.dropout(vectors, self.settings.head_dropout)
         logits = self.head(dropped)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
-        return loss, padded
+        return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+
+    def targets(self, films: Rows) -> Tensor:
+        """What the films' probabilities should be, shape (n, g), float32."""
+        return self._on_device(self.train.Y[films]).float()
 
     def _vectors(self, films: TokenFilms, slices: Rows) -> tuple[Tensor, int]:
         """Vectors of the slices in their order, and places padded on the way."""

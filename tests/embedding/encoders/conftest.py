@@ -1,13 +1,13 @@
 """What the encoders' tests share: settings in one line, exported folders, both runtimes."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders import graph as graph_module
+from plotgenre.embedding.encoders.graph import runtime_here
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,9 +48,8 @@ def pair(request: pytest.FixtureRequest) -> tuple[Path, Path]:
 @pytest.fixture(params=["openvino", "onnxruntime"])
 def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     pytest.importorskip(request.param)
-    if request.param == "onnxruntime":
-        without = lambda name: None if name == "openvino" else find_spec(name)  # noqa: E731
-        monkeypatch.setattr(graph_module, "find_spec", without)
+    chosen = lambda runtime, precision: runtime_here(request.param, precision)  # noqa: E731
+    monkeypatch.setattr(graph_module, "runtime_here", chosen)
     return request.param
 
 

@@ -9,6 +9,7 @@ from threading import Barrier, current_thread
 import numpy as np
 import pytest
 
+from plotgenre.embedding.encoders import graph
 from plotgenre.embedding.encoders.graph import lanes_of, load_graph, threads_wanted
 
 onnx = pytest.importorskip("onnx")
@@ -35,6 +36,30 @@ def doubling(tmp_path: Path) -> Path:
     model.ir_version = 8
     onnx.save(model, tmp_path / "double.onnx")
     return tmp_path / "double.onnx"
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_bfloat16", "name", "computes_in"),
+    [
+        ("auto", True, "openvino", "bfloat16"),
+        ("auto", False, "onnxruntime", "float32"),
+        ("float32", True, "onnxruntime", "float32"),
+        ("int8", False, "openvino", "int8"),
+    ],
+)
+def test_openvino_is_chosen_where_it_computes_in_fewer_bits(
+    monkeypatch, precision, has_bfloat16, name, computes_in
+):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(graph, "_has_bfloat16", lambda: has_bfloat16)
+    found = graph.runtime_here("auto", precision)
+    assert (found.name, found.precision) == (name, computes_in)
+    monkeypatch.setattr(graph, "find_spec", lambda name: None)
+    found = graph.runtime_here("auto", precision)
+    assert (found.name, found.precision) == (
+        "onnxruntime",
+        "int8" if precision == "int8" else "float32",
+    )
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])

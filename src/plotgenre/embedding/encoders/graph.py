@@ -1,6 +1,9 @@
-"""Graphs: an ONNX file made callable by OpenVINO, where that is installed, else by onnxruntime.
+"""Graphs: an ONNX file made callable by onnxruntime, or by OpenVINO where that is faster.
 
-OpenVINO runs it in bfloat16 where the processor has instructions for it, onnxruntime in float32.
+That is where it is installed and computes in fewer bits: in bfloat16, where the processor has
+instructions for it, or in whole numbers. In float32 both are as fast on many plots, and OpenVINO is
+slower on a few, for it prepares anew for every shape, and few slices are of one length.
+
 Both multiply whole numbers where that is asked for and the weights are such: what a token brings is
 then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
 on no other text. Both take all cores, but where OMP_NUM_THREADS says how many, as it does to numpy
@@ -102,7 +105,7 @@ class Runtime:
     name, version
         ``openvino`` or ``onnxruntime``, as installed.
     precision
-        ``float32`` or ``bfloat16``: what ``auto`` computes in on this processor.
+        ``float32``, ``bfloat16`` or ``int8``: what it computes in.
     """
 
     name: str
@@ -110,8 +113,16 @@ class Runtime:
     precision: str
 
 
-def runtime_here(runtime: str = "auto") -> Runtime:
-    """What runs graphs here: OpenVINO where it is installed, unless said otherwise.
+def runtime_here(runtime: str = "auto", precision: str = "auto") -> Runtime:
+    """What runs graphs here, unless said otherwise: OpenVINO where that is the faster one.
+
+    Parameters
+    ----------
+    runtime
+        As in `EncoderSettings`.
+    precision
+        As in `EncoderSettings`; ``auto`` is bfloat16 where OpenVINO runs it and the processor has
+        it, else float32.
 
     Raises
     ------
@@ -120,16 +131,18 @@ def runtime_here(runtime: str = "auto") -> Runtime:
     """
     if runtime == "openvino" and not find_spec("openvino"):
         raise MissingExtraError("The runtime OpenVINO", "openvino")
-    name = "openvino" if runtime != "onnxruntime" and find_spec("openvino") else "onnxruntime"
-    precision = "bfloat16" if name == "openvino" and _has_bfloat16() else "float32"
-    return Runtime(name, version(name), precision)
+    if runtime != "onnxruntime" and find_spec("openvino"):
+        if precision == "auto":
+            precision = "bfloat16" if _has_bfloat16() else "float32"
+        if runtime == "openvino" or precision != "float32":
+            return Runtime("openvino", version("openvino"), precision)
+    # Which has no bfloat16.
+    precision = "int8" if precision == "int8" else "float32"
+    return Runtime("onnxruntime", version("onnxruntime"), precision)
 
 
 def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
-    """Load ``path`` for the processor, in float32, bfloat16, int8 or, by ``auto``, as runs best.
-
-    ``auto`` is bfloat16 where OpenVINO runs it and the processor has it, else float32. ``int8``
-    wants weights in 8 bits.
+    """Load ``path`` for the processor, as `runtime_here` says; ``int8`` wants weights in 8 bits.
 
     Raises
     ------
@@ -138,12 +151,10 @@ def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
     MissingExtraError
         As `runtime_here`.
     """
-    chosen = runtime_here(runtime)
-    if precision == "auto":
-        precision = chosen.precision
+    chosen = runtime_here(runtime, precision)
     load = _openvino if chosen.name == "openvino" else _onnxruntime
     try:
-        return load(path, precision)
+        return load(path, chosen.precision)
     except (RuntimeError, ValueError, OSError) as broken:
         raise EncoderError(
             f"{path} cannot be loaded as an ONNX graph: {first_line(broken)}"
