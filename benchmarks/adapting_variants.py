@@ -1,6 +1,6 @@
 """Ways to adapt an encoder, each by a short probe of equal steps, on validation films.
 
-    python benchmarks/adapting_variants.py DATA [--encoder FOLDER] [--store FOLDER] [--steps N]
+    python benchmarks/adapting_variants.py DATA --encoder FOLDER [--store FOLDER] [--steps N]
         [--only NAME] [--readme]
 
 Every probe starts from MiniLM as it came and takes the same steps, over the same drawn train films
@@ -8,8 +8,9 @@ and slices, with the settings of the recipe `best`; then a plot's probabilities 
 linear layer that learned with the encoder, read over all its slices. Thresholds are fitted on one
 half of the drawn validation films and score the other, both ways round; test is never read. The
 teacher is the joined system on FOLDER's vectors, each train film read by heads and words that were
-fitted without it. Results go to ``results/adapting-variants.json``, a variant that is there is not
-run again; --readme writes the table between the marks in benchmarks/README.md.
+fitted without it, with no word from the films that score. Results go to
+``results/adapting-variants.json``, a variant that is there is not run again; --readme writes the
+table between the marks in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from plotgenre import Recipe  # noqa: E402
 from plotgenre.branches.adapting import token_films  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.films import targets  # noqa: E402
-from plotgenre.embedding.encoders import EncoderSettings  # noqa: E402
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder  # noqa: E402
 from plotgenre.embedding.encoders.encoder import BUNDLED  # noqa: E402
 from plotgenre.embedding.encoders.trainable import TrainableEncoder  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
@@ -106,15 +107,17 @@ class Probes:
     """Train and validation films as tokens, the same for all probes, and what each found."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.steps, self.runs, self.encoder = arguments.steps, arguments.runs, arguments.encoder
-        self.films = Films(arguments.data, arguments.store, arguments.runs)
+        self.steps, self.encoder = arguments.steps, str(arguments.encoder.resolve())
+        self.runs = arguments.runs / f"{arguments.steps} steps of {arguments.films}"
+        self.films = Films(arguments.data, arguments.store, self.runs)
         self.recipe = Recipe.load("best")
         self.settings = replace(
             self.recipe.adapting, films=arguments.films, validation_films=VALIDATION_FILMS
         )
         self.train, self.validation = self.films.sides(self.recipe)
         self.rows = drawn(len(self.train), self.steps * arguments.films)
-        self.asked = self.validation.take(drawn(len(self.validation), VALIDATION_FILMS))
+        self.asked_rows = drawn(len(self.validation), VALIDATION_FILMS)
+        self.asked = self.validation.take(self.asked_rows)
         self.data = arguments.data
 
     @cached_property
@@ -192,25 +195,28 @@ class Probes:
     def teacher(self) -> Floats:
         """The joined system's probabilities (n, g) of the drawn train films.
 
-        Each by heads and words that were fitted on the half of train that it is not in.
+        Each by heads and words that were fitted on the half of train that it is not in, stopped and
+        calibrated by the validation films that score no probe.
         """
-        path = self.runs / "teacher.npy"
+        recipe = recipe_of("best", 0, self.encoder)
+        path = self.runs / f"teacher {load_encoder(recipe.encoder).card.fingerprint[:16]}.npy"
         if path.exists():
             return np.load(path)[self.rows]
-        recipe = recipe_of("best", 0, str(self.encoder.resolve()))
         bags = self.films.bags(recipe.slicing, recipe.encoder)
         learning = LearningSettings(recipe.head, recipe.training, recipe.sampling)
+        others = np.setdiff1d(np.arange(len(self.validation)), self.asked_rows)
+        held_out = self.validation.take(others)
         of = [
             bags.take(np.array([self.films.rows[plot] for plot in side.plots]))
-            for side in (self.train, self.validation)
+            for side in (self.train, held_out)
         ]
         P = np.empty(self.train.Y.shape, np.float32)
         for learned, read in halves(len(self.train)):
             own = self.train.take(learned)
-            head = fit_head(of[0].take(learned), own.Y, (of[1], self.validation.Y), learning).head
+            head = fit_head(of[0].take(learned), own.Y, (of[1], held_out.Y), learning).head
             words = fit_lexical((own.plots, own.Y), recipe.lexical)
-            both = [head.logits(of[1]), words.logits(self.validation.plots)]
-            calibration = fit_calibration(both, self.validation.Y, recipe.calibration)
+            both = [head.logits(of[1]), words.logits(held_out.plots)]
+            calibration = fit_calibration(both, held_out.Y, recipe.calibration)
             plots = self.train.take(read).plots
             P[read] = sigmoid(
                 calibration.logits([head.logits(of[0].take(read)), words.logits(plots)])
@@ -243,7 +249,7 @@ def write_array(path: Path, array: Floats) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--encoder", type=Path, help="the teacher's")
+    parser.add_argument("--encoder", type=Path, required=True, help="the teacher's")
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/adapting-variants"))
     parser.add_argument("--steps", type=int, default=300)

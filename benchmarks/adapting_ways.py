@@ -74,11 +74,14 @@ def read_masked_words(
 ) -> list[float]:
     """Masked words are guessed for half as many steps more (Devlin 2019, section 3.1).
 
-    By the layers that adapt, at their step sizes; returns the mean loss of each step's words.
+    By the layers that adapt, all at the highest step size, on a processor. Returns the mean loss of
+    each step's words.
     """
     steps //= 2
     transformer, tokenizer = encoder.module[0].auto_model, encoder.module.tokenizer
-    guesser = AutoModelForMaskedLM.from_config(transformer.config)
+    with torch.random.fork_rng():
+        torch.manual_seed(MASKED)
+        guesser = AutoModelForMaskedLM.from_config(transformer.config)
     setattr(guesser, guesser.base_model_prefix, transformer)
     guesser.tie_weights()
     own = {id(parameter) for parameter in transformer.parameters()}
@@ -100,7 +103,7 @@ def read_masked_words(
         for group in optimizer.param_groups:
             group["lr"] = group[FULL_RATE] * rate_share(step, steps, settings)
         films = films_of_step(len(train), settings.films, step, (settings.seed, MASKED))
-        rng = np.random.default_rng([settings.seed, MASKED, step])
+        rng = np.random.default_rng([settings.seed, MASKED, 1, step])
         slices, _ = train.draw(films, settings.slices, rng)
         total, masked = 0.0, 0
         for rows in batches_of_similar_length(train.lengths[slices], settings.batch_tokens):

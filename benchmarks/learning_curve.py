@@ -1,12 +1,13 @@
 """How quality grows with train films, and with passes over them while the encoder adapts.
 
-    python benchmarks/learning_curve.py DATA --encoder FOLDER [--store FOLDER] [--readme]
+    python benchmarks/learning_curve.py DATA [--log FILE] [--store FOLDER] [--readme]
 
 By films: the recipe `best` without adapting (encoder as it came) is fitted on random shares of the
 train films, each share within the next, and scored on validation as ``ablations.py`` scores, over
-the genres of all train films. By passes: what the adaptation that left FOLDER wrote into its log,
-on the validation films that it drew. Results go to ``results/learning_curve.json``; --readme writes
-the tables between the marks in benchmarks/README.md.
+the genres of all train films. By passes: what an adaptation by that recipe wrote into its log, on
+the validation films that it drew; FILE is the ``adapting.json`` of an adapted encoder, or what
+``shipping/ship.py`` wrote of the package's own. Results go to ``results/learning_curve.json``;
+--readme writes the tables between the marks in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ if str(HERE) not in sys.path:
 from ablation_table import COLUMNS, cell  # noqa: E402
 from ablations import Films, answers, over_seeds, paired, recipe_of, scored_genres  # noqa: E402
 from pages import between_marks, write_results  # noqa: E402
-from plotgenre.branches.adapting import LOG_FILE  # noqa: E402
-from plotgenre.embedding.encoders.encoder import BUNDLED  # noqa: E402
+from plotgenre import Recipe, read_corpus  # noqa: E402
+from plotgenre.branches.adapting import token_films  # noqa: E402
+from plotgenre.corpus.genres import choose_genres  # noqa: E402
+from plotgenre.embedding.encoders.encoder import BUNDLED, EncoderSettings  # noqa: E402
+from plotgenre.embedding.encoders.trainable import TrainableEncoder  # noqa: E402
 
 RESULTS, README = HERE / "results" / "learning_curve.json", HERE / "README.md"
+SHIPPED = HERE.parent / "shipping" / "results.json"
 MARKS = ("<!-- learning curve: begin -->", "<!-- learning curve: end -->")
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
@@ -35,13 +40,15 @@ SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--encoder", type=Path, required=True)
+    parser.add_argument("--log", type=Path, default=SHIPPED)
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"films": []}
-    results["passes"] = passes(json.loads((arguments.encoder / LOG_FILE).read_text()))
+    told = json.loads(arguments.log.read_text())
+    tokens = told["tokens"]["train"] if "tokens" in told else train_tokens(arguments.data)
+    results["passes"] = passes(told.get("log") or told["adapting"], tokens)
     for share in SHARES:
         if share not in [point["share"] for point in results["films"]]:
             print(f"== {share:.1%} of the films", file=sys.stderr, flush=True)
@@ -64,9 +71,17 @@ def measured(films: Films) -> dict[str, Any]:
     return {"share": films.share, "films": len(films.train), "metrics": metrics}
 
 
-def passes(told: dict[str, Any]) -> list[dict[str, float]]:
-    """Each evaluation of an adaptation, by how often it had read the text by then."""
-    log, tokens, seconds, read = told["log"], told["tokens"]["train"], 0.0, 0.0
+def train_tokens(data: Path) -> int:
+    """Tokens of all slices of the train films, as the recipe cuts them."""
+    recipe, films = Recipe.load("best"), read_corpus(data / "train.parquet")
+    films = choose_genres(films, recipe.genres).corpus
+    encoder = TrainableEncoder(EncoderSettings(kind="sentence_transformers", name=BUNDLED))
+    return len(token_films("train", encoder, recipe.slicing, (films.plots, films.Y)).ids)
+
+
+def passes(log: dict[str, Any], tokens: int) -> list[dict[str, float]]:
+    """Each evaluation of an adaptation, by how often it had read train's tokens by then."""
+    seconds, read = 0.0, 0.0
     found = []
     for one in log["evaluations"]:
         # A film may have fewer slices than are drawn, so tokens and not steps say what was read;

@@ -1,6 +1,6 @@
 """What rounding costs: one model under other ways to run its encoder, keep vectors or weights.
 
-    python benchmarks/precision.py MODEL DATA [--films N] [--part validation]
+    python benchmarks/precision.py MODEL DATA [--films N] [--part validation] [--runtime NAME]
 
 Prints, for films at even distances, how far probabilities move from those of float32 vectors that
 were never rounded, and macro average precision over the genres with a film among them: the store's
@@ -20,7 +20,6 @@ import numpy as np
 
 from plotgenre import GenreClassifier, read_corpus
 from plotgenre.embedding.encoders import EncoderSettings
-from plotgenre.embedding.encoders.graph import runtime_here
 from plotgenre.evaluation.metrics import ranking_metrics
 from plotgenre.model.bundling import bundle_model
 
@@ -33,6 +32,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--films", type=int, default=1024)
     parser.add_argument("--part", choices=["validation", "test"], default="test")
+    parser.add_argument("--runtime", choices=["onnxruntime", "openvino"], default="openvino")
     arguments = parser.parse_args()
     corpus = read_corpus(arguments.data / f"{arguments.part}.parquet")
     step = max(len(corpus) // arguments.films, 1)
@@ -40,10 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         for weights in ("float32", "float16", "int8"):
             bundle_model(arguments.model, Path(room) / weights, weights)
-        run_by = {way: runtime_here("auto", way).name for way in ("float32", "int8")}
-        print(
-            f"{len(corpus)} films, run by {run_by['float32']}, products in int8 by {run_by['int8']}"
-        )
+        print(f"{len(corpus)} films, encoder run by {arguments.runtime}")
         print(
             f"{'way':32} {'MB':>6} {'largest':>9} {'mean':>9} {'decisions changed':>18} "
             f"{'macro AP':>9} {'less float32':>13}"
@@ -59,14 +56,16 @@ def main() -> None:
             ("int8 weights, products in int8", "int8", "int8", None),
         ):
             folder = Path(room) / weights
-            model = loaded(folder, precision, store)
+            model = loaded(folder, precision, store, arguments.runtime)
             P = model.predict_proba(corpus.plots)
             reference = P if reference is None else reference
             print(row(name, folder, model, P, reference, corpus))
 
 
-def loaded(folder: Path, precision: Any, store: str | None) -> GenreClassifier:
-    encoder = EncoderSettings(kind="onnx", name=str(folder / "encoder"), precision=precision)
+def loaded(folder: Path, precision: Any, store: str | None, runtime: Any) -> GenreClassifier:
+    encoder = EncoderSettings(
+        kind="onnx", name=str(folder / "encoder"), precision=precision, runtime=runtime
+    )
     return GenreClassifier.load(folder, encoder=encoder, store=store)
 
 

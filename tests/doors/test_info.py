@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from plotgenre import GenreClassifier
-from plotgenre.doors.info import machine_facts, model_facts, processor_features
+from plotgenre.doors.info import machine_facts, model_facts
 from plotgenre.errors import ArtefactError
 from plotgenre.model.bundling import bundle_model
 
@@ -17,19 +17,21 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_features_are_those_of_the_processor_by_name(tmp_path):
-    (tmp_path / "x86").write_text("model\t: A\nflags\t\t: fpu avx2 avx512f avx512_bf16 sse\n\nx: y")
-    assert processor_features(tmp_path / "x86") == ["avx2", "avx512f", "avx512_bf16"]
-    (tmp_path / "arm").write_text("Features\t: fp asimd asimddp bf16\n")
-    assert processor_features(tmp_path / "arm") == ["asimd", "asimddp", "bf16"]
-    assert processor_features(tmp_path / "none") == []
-
-
 def test_the_machine(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     facts = machine_facts()
     assert facts["threads"] == 3
     assert facts["onnx encoders run by"].startswith(("openvino 20", "onnxruntime 1"))
+
+
+def test_the_machine_with_openvino_and_without_bfloat16(monkeypatch):
+    from plotgenre.embedding.encoders import graph
+
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(graph, "openvino_has_bfloat16", lambda: False)
+    facts = machine_facts()
+    assert facts["onnx encoders run by"].startswith("onnxruntime 1")
+    assert facts["with --quick by"].startswith("openvino 20")
 
 
 def test_a_model_whose_encoder_is_elsewhere(saved_model):

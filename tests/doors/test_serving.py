@@ -56,4 +56,4 @@ def test_a_port_that_is_taken(main):
 
 def test_settings():
     settings = validated(ServiceSettings, {"queue_tokens": 800}, "serve")
-    assert settings.share == 133
+    assert settings.share == 160

@@ -178,7 +178,7 @@ def test_a_file_that_is_none(service, content, kind, status):
 def test_a_file_leaves_room_for_others(serve, gate, until, plot):
     content = ("plot\n" + f'"{plot}"\n' * 400).encode()
     # A plot is 20 tokens; a share 160, so a file may hold 8 plots in the queue.
-    with serve(gate.load, queue_tokens=960, batch_tokens=100) as service:
+    with serve(gate.load, queue_tokens=800, batch_tokens=100) as service:
         with ThreadPoolExecutor(2) as pool:
             file = pool.submit(send, service, content)
             until(lambda: service.service.batcher.waiting_tokens == 160)
@@ -196,18 +196,18 @@ def test_a_file_leaves_room_for_others(serve, gate, until, plot):
 
 def test_only_so_many_files_at_once(serve, gate, until, plot):
     content = ("plot\n" + f'"{plot}"\n' * 40).encode()
-    with serve(gate.load, queue_tokens=120) as service, ThreadPoolExecutor(3) as pool:
-        files = [pool.submit(send, service, content) for _ in range(3)]
-        until(lambda: service.service.batcher.held_tokens == 60)
+    with serve(gate.load, queue_tokens=100) as service, ThreadPoolExecutor(2) as pool:
+        files = [pool.submit(send, service, content) for _ in range(2)]
+        until(lambda: service.service.batcher.held_tokens == 40)
         assert send(service, content).status_code == 429
         gate.open()
-        assert [len(lines(one.result())[1]) for one in files] == [40] * 3
+        assert [len(lines(one.result())[1]) for one in files] == [40] * 2
         until(lambda: service.service.batcher.held_tokens == 0)
 
 
 def test_a_client_that_is_gone(serve, gate, until, plot):
     content = ("plot\n" + f'"{plot}"\n' * 400).encode()
-    with serve(gate.load, queue_tokens=960) as service:
+    with serve(gate.load, queue_tokens=800) as service:
         with pytest.raises(httpx.ReadTimeout):
             send(service, content, timeout=0.5)
         until(lambda: service.service.batcher.held_tokens == 0)

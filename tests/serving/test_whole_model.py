@@ -52,7 +52,7 @@ def test_genres_have_their_test_scores(service):
 
 
 def test_tokens_are_about_those_of_the_encoder(plots):
-    # So large that an eighth of it is no bound on a plot.
+    # So large that a fifth of it is no bound on a plot.
     reader = load_reader(ServiceSettings(queue_tokens=16_384))
     embedder = reader.model.semantic().embedder
     true = [

@@ -13,12 +13,6 @@ import typer
 
 from plotgenre.version import __version__
 
-# What decides how fast matrices of 8, 16 and 32 bits are multiplied.
-_FEATURES = (
-    "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
-    "asimd", "asimddp", "bf16", "i8mm",
-)  # fmt: skip
-
 
 def info(
     model: Annotated[str, typer.Argument(help="Model folder or Hub id.")] = "",
@@ -38,15 +32,17 @@ def info(
 def machine_facts() -> dict[str, Any]:
     """Versions, the processor, and what would run an ONNX encoder."""
     from plotgenre.embedding.encoders.graph import runtime_here, threads_here
+    from plotgenre.embedding.encoders.processor import processor_features
 
-    runtime = runtime_here()
+    runtime, quick = runtime_here(), runtime_here(precision="int8")
     return {
         "plotgenre": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor features": processor_features(Path("/proc/cpuinfo")),
+        "processor features": processor_features(),
         "threads": threads_here(),
         "onnx encoders run by": f"{runtime.name} {runtime.version}, {runtime.precision}",
+        "with --quick by": f"{quick.name} {quick.version}, {quick.precision}",
         "torch": _version_of("torch"),
     }
 
@@ -80,16 +76,6 @@ def model_facts(folder: Path) -> dict[str, Any]:
             else None
         ),
     }
-
-
-def processor_features(cpuinfo: Path) -> list[str]:
-    """Of the instructions that matter here, those that Linux says the processor has."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    flags = next((one for one in lines if one.lower().startswith(("flags", "features"))), "")
-    return [feature for feature in _FEATURES if feature in flags.partition(":")[2].split()]
 
 
 def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None) -> dict[str, Any]:

@@ -141,7 +141,6 @@ class AdaptationRun:
                 torch._foreach_lerp_(self.average, self._learned(), share)
         return done
 
-    @torch.no_grad()
     def evaluate(self) -> ValidationScores:
         """Scores of the drawn validation films, all slices of each; the average's, if one is kept.
 

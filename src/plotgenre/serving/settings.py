@@ -13,7 +13,7 @@ from plotgenre.hub import DEFAULT_MODEL
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
-_SHARES = 6
+_SHARES = 5
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -71,7 +71,7 @@ class ServiceSettings:
     max_file: Count = 64_000_000
     max_rows: Count = 200_000
     max_explained: Count = 4
-    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 1_536
+    queue_tokens: Annotated[int, Field(ge=_SHARES)] = 1_280
     batch_tokens: Count = 512
     deadline: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     notice: Seconds = 1.0
@@ -82,5 +82,5 @@ class ServiceSettings:
 
     @property
     def share(self) -> int:
-        """Tokens of the queue that one request or file may hold: a sixth."""
+        """Tokens of the queue that one request or file may hold: a fifth."""
         return self.queue_tokens // _SHARES

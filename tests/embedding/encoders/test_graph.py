@@ -44,6 +44,7 @@ def doubling(tmp_path: Path) -> Path:
         ("auto", True, "openvino", "bfloat16"),
         ("auto", False, "onnxruntime", "float32"),
         ("float32", True, "onnxruntime", "float32"),
+        ("bfloat16", False, "openvino", "bfloat16"),
         ("int8", False, "openvino", "int8"),
     ],
 )
@@ -51,7 +52,7 @@ def test_openvino_is_chosen_where_it_computes_in_fewer_bits(
     monkeypatch, precision, has_bfloat16, name, computes_in
 ):
     pytest.importorskip("openvino")
-    monkeypatch.setattr(graph, "_has_bfloat16", lambda: has_bfloat16)
+    monkeypatch.setattr(graph, "openvino_has_bfloat16", lambda: has_bfloat16)
     found = graph.runtime_here("auto", precision)
     assert (found.name, found.precision) == (name, computes_in)
     monkeypatch.setattr(graph, "find_spec", lambda name: None)

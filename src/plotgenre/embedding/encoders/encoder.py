@@ -51,8 +51,8 @@ class EncoderSettings:
         ``auto`` is bfloat16 where the processor has instructions for it, else float32. ``int8``,
         for ONNX folders whose weights are such, rounds what they are multiplied by as well.
     runtime
-        What runs an ONNX folder: ``auto`` is OpenVINO where it is installed and computes in
-        bfloat16 or int8, else onnxruntime.
+        What runs an ONNX folder: ``auto`` is OpenVINO where it is installed and what is computed in
+        is bfloat16 or int8, else onnxruntime.
     """
 
     kind: Literal["sentence_transformers", "onnx", "static"] = "sentence_transformers"

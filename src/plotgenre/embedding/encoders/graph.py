@@ -1,8 +1,8 @@
 """Graphs: an ONNX file made callable by onnxruntime, or by OpenVINO where that is faster.
 
 That is where it is installed and computes in fewer bits: in bfloat16, where the processor has
-instructions for it, or in whole numbers. In float32 both are as fast on many plots, and OpenVINO is
-slower on a few, for it prepares anew for every shape, and few slices are of one length.
+instructions for it, or in whole numbers. In float32 OpenVINO is as fast on many plots and slower
+one plot at a time.
 
 Both multiply whole numbers where that is asked for and the weights are such: what a token brings is
 then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.embedding.encoders.encoder import first_line
+from plotgenre.embedding.encoders.processor import openvino_has_bfloat16
 from plotgenre.errors import EncoderError, MissingExtraError
 
 Ids = npt.NDArray[np.int64]
@@ -121,8 +122,8 @@ def runtime_here(runtime: str = "auto", precision: str = "auto") -> Runtime:
     runtime
         As in `EncoderSettings`.
     precision
-        As in `EncoderSettings`; ``auto`` is bfloat16 where OpenVINO runs it and the processor has
-        it, else float32.
+        As in `EncoderSettings`; ``auto`` is bfloat16 where OpenVINO is installed and the processor
+        has it, else float32. Whoever asks for bfloat16 gets OpenVINO's, emulated or not.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def runtime_here(runtime: str = "auto", precision: str = "auto") -> Runtime:
         raise MissingExtraError("The runtime OpenVINO", "openvino")
     if runtime != "onnxruntime" and find_spec("openvino"):
         if precision == "auto":
-            precision = "bfloat16" if _has_bfloat16() else "float32"
+            precision = "bfloat16" if openvino_has_bfloat16() else "float32"
         if runtime == "openvino" or precision != "float32":
             return Runtime("openvino", version("openvino"), precision)
     # Which has no bfloat16.
@@ -180,18 +181,12 @@ def lanes_of(threads: int) -> int:
     return threads // each
 
 
-def _has_bfloat16() -> bool:
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
 def _openvino(path: Path, precision: str) -> Graph:
     import openvino
 
     core, whole = openvino.Core(), precision == "int8"
     # What is not multiplied in 8 bits.
-    narrow = precision == "bfloat16" or (whole and _has_bfloat16())
+    narrow = precision == "bfloat16" or (whole and openvino_has_bfloat16())
     threads = threads_here()
     settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
