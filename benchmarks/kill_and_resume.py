@@ -62,7 +62,10 @@ def main() -> None:
 def killed(
     room: Path, kills: int, rows: int, seed: int, say: Callable[[str], None] = print
 ) -> Outcome:
-    """Rounds in a folder until there were so many kills, the last round to its end."""
+    """Rounds in a folder until there were so many kills, each round then to its end.
+
+    At most half of the kills are of one round, so that both kinds of output are killed.
+    """
     chance = random.Random(seed)
     source = room / "films.csv"
     # Short ones, so that a round has many parts.
@@ -75,10 +78,11 @@ def killed(
     done, late, rounds, lost, twice, other = 0, 0, 0, 0, 0, 0
     while done < kills:
         rounds += 1
+        last = min(done + -(-kills // 2), kills)
         # Of both kinds in turn: one file that parts are joined to, and a folder of parts.
         output = room / (f"out-{rounds}.jsonl" if rounds % 2 else f"out-{rounds}")
         parts = output.with_name(output.name + ".parts") if rounds % 2 else output
-        while done < kills:
+        while done < last:
             began, before = time.monotonic(), count(parts)
             process = subprocess.Popen(
                 command(source, output, *options, "--resume"), stdout=subprocess.DEVNULL,

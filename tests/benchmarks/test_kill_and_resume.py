@@ -8,7 +8,7 @@ def test_no_row_is_lost_and_none_is_twice(tmp_path):
     outcome = killed(tmp_path, kills=8, rows=2000, seed=1, say=said.append)
     assert (outcome.lost, outcome.twice, outcome.other) == (0, 0, 0)
     assert outcome.kills == len(said) == 8
-    # Into a file and into a folder; and never always before the first part.
+    # Into a file and into a folder; and not always before the first part.
     assert outcome.rounds >= 2
     assert sum("0 of 50" not in line for line in said) >= 4
     assert [path.name for path in tmp_path.glob(".*")] == []
