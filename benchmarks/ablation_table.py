@@ -21,11 +21,12 @@ def render(results: dict[str, Any]) -> str:
         for name, metric in COLUMNS.items()
         if any(metric in choice["metrics"] for choice in choices.values())
     }
-    rows = [["choice", *shown], ["---"] * (1 + len(shown))]
+    rows = [["choice", "seeds", *shown], ["---"] * (2 + len(shown))]
     for name, choice in choices.items():
         base = not choice["settings"]
         cells = choice["metrics"] if base else choice["less_base"]
-        rows.append([name, *(cell(cells.get(metric), base=base) for metric in shown.values())])
+        told = (cell(cells.get(metric), base=base) for metric in shown.values())
+        rows.append([name, str(choice["seeds"]), *told])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

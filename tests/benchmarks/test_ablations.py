@@ -110,14 +110,15 @@ def test_the_table_marks_what_is_clear():
     def of(value, low, high):
         return {"micro_f1": {"value": value, "low": low, "high": high}}
 
-    base = {"settings": {}, "metrics": of(0.5, 0.4, 0.6)}
-    other = {"settings": {"x": 1}, "metrics": of(0.6, 0.5, 0.7), "less_base": of(0.1, 0.05, 0.2)}
-    level = other | {"less_base": of(0.1, -0.05, 0.2)}
+    base = {"settings": {}, "seeds": 3, "metrics": of(0.5, 0.4, 0.6)}
+    other = {"settings": {"x": 1}, "seeds": 3, "metrics": of(0.6, 0.5, 0.7)}
+    other["less_base"] = of(0.1, 0.05, 0.2)
+    level = other | {"seeds": 1, "less_base": of(0.1, -0.05, 0.2)}
     lines = render({"choices": {"base": base, "other": other, "level": level}}).splitlines()
-    assert lines[0] == "| choice | micro-F1 |"
-    assert lines[2] == "| base | 0.5000 (0.4000 to 0.6000) |"
-    assert lines[3] == "| other | **+0.1000 (+0.0500 to +0.2000)** |"
-    assert lines[4] == "| level | +0.1000 (-0.0500 to +0.2000) |"
+    assert lines[0] == "| choice | seeds | micro-F1 |"
+    assert lines[2] == "| base | 3 | 0.5000 (0.4000 to 0.6000) |"
+    assert lines[3] == "| other | 3 | **+0.1000 (+0.0500 to +0.2000)** |"
+    assert lines[4] == "| level | 1 | +0.1000 (-0.0500 to +0.2000) |"
 
 
 # ------------------------------------------------------------ what is added
