@@ -35,7 +35,7 @@ if str(HERE) not in sys.path:
 from ablation_table import render  # noqa: E402
 from additions import ADDITIONS, NOTHING, Addition, Stage  # noqa: E402
 from choices import BASE, CHOICES  # noqa: E402
-from pages import between_marks, write_results  # noqa: E402
+from pages import between_marks, write_array, write_results  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
@@ -111,10 +111,7 @@ class Films:
             return np.asarray(np.load(path))
         begun = time.monotonic()
         logits: Floats = fit(recipe)
-        self.runs.mkdir(parents=True, exist_ok=True)
-        with (unfinished := path.with_suffix(".unfinished")).open("wb") as file:
-            np.save(file, logits)
-        unfinished.rename(path)
+        write_array(path, logits)
         print(
             f"   {branch} fitted in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True
         )

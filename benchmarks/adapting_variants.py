@@ -16,7 +16,6 @@ table between the marks in benchmarks/README.md.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 import time
@@ -42,7 +41,7 @@ from adapting_ways import (  # noqa: E402
     read_masked_words,
     start_from_names,
 )
-from pages import between_marks, write_results  # noqa: E402
+from pages import between_marks, write_array, write_results  # noqa: E402
 from plotgenre import Recipe  # noqa: E402
 from plotgenre.branches.adapting import token_films  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
@@ -57,7 +56,6 @@ from plotgenre.learning.settings import LearningSettings  # noqa: E402
 from plotgenre.learning.thresholds import decide, tune_thresholds  # noqa: E402
 from plotgenre.learning.token_films import TokenFilms  # noqa: E402
 from plotgenre.learning.training import fit_head  # noqa: E402
-from plotgenre.whole_files import write_whole  # noqa: E402
 
 Floats = npt.NDArray[np.float32]
 
@@ -237,13 +235,6 @@ def answered(logits: Floats, Y: npt.NDArray[np.bool_], recipe: Recipe) -> tuple[
     for fit, score in halves(len(P)):
         D[score] = decide(P[score], tune_thresholds(P[fit], Y[fit], recipe.thresholds))
     return P, D
-
-
-def write_array(path: Path, array: Floats) -> None:
-    room = io.BytesIO()
-    np.save(room, array)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, room.getvalue())
 
 
 def main() -> None:

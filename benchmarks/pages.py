@@ -1,10 +1,14 @@
-"""Results as a file, and on a page that people read."""
+"""Results and arrays as files, and results on a page that people read."""
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from plotgenre.whole_files import write_whole
 
@@ -13,6 +17,14 @@ def write_results(path: Path, results: dict[str, Any]) -> None:
     """The results as JSON, whole or not at all."""
     text = json.dumps(results, indent=1, ensure_ascii=False)
     write_whole(path, f"{text}\n".encode())
+
+
+def write_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """An array as .npy, whole or not at all; its folder is made."""
+    file = io.BytesIO()
+    np.save(file, array)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, file.getvalue())
 
 
 def between_marks(page: Path, marks: tuple[str, str], text: str) -> None:

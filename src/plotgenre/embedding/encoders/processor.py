@@ -26,7 +26,7 @@ def processor_features(cpuinfo: Path = CPUINFO) -> list[str]:
 def openvino_has_bfloat16() -> bool:
     """Whether OpenVINO, which must be installed, multiplies in bfloat16 here.
 
-    It is asked itself only where Linux cannot tell, for it takes half a second to be loaded.
+    It is asked itself only where Linux cannot tell, for it is slow to load.
     """
     if platform.machine() == "x86_64" and (features := processor_features()):
         return bool({"avx512_bf16", "amx_bf16"} & set(features))
