@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 SIZE, TIMES = 2048, 8
 
 
-def operations(path: Path, dimension: int, lengths: np.ndarray) -> float:
-    """Operations that an ONNX encoder needs for texts of ``lengths`` tokens, shape (n,).
+class Shape(NamedTuple):
+    """Of an encoder: numbers in all matrices that are multiplied, layers, and its width."""
+
+    weights: int
+    layers: int
+    width: int
+
+
+def operations(shape: Shape, lengths: np.ndarray) -> float:
+    """Operations that an encoder needs for texts of ``lengths`` tokens, shape (n,).
 
     A matrix (r, c) costs each token 2 r c operations; attention costs a text of t tokens 4 t² d a
     layer, half for the scores and half for their use. Softmax, norms and sums are left out: they
     are under 2 % of it all.
     """
-    weights, layers = _sizes(path)
     t = lengths.astype(np.float64)
-    return float(2 * weights * t.sum() + 4 * dimension * layers * (t**2).sum())
+    return float(2 * shape.weights * t.sum() + 4 * shape.width * shape.layers * (t**2).sum())
 
 
-def _sizes(path: Path) -> tuple[int, int]:
-    """Numbers in all matrices that are multiplied, and softmaxes, one a layer."""
+def transformer(layers: int, width: int, inner: int) -> Shape:
+    """Of layers of four square matrices for attention, and two to and from ``inner`` numbers."""
+    return Shape(layers * (4 * width**2 + 2 * width * inner), layers, width)
+
+
+def exported(folder: Path) -> Shape:
+    """Of an encoder in ONNX; softmaxes are counted, one a layer."""
     import onnx
 
-    graph = onnx.load(str(path)).graph
+    width = int(json.loads((folder / "encoder.json").read_text())["dimension"])
+    graph = onnx.load(str(folder / "model.onnx")).graph
     shapes = {one.name: tuple(one.dims) for one in graph.initializer}
     for node in graph.node:
         # A rounded matrix is multiplied under the name of its wide form.
@@ -38,7 +53,7 @@ def _sizes(path: Path) -> tuple[int, int]:
         if node.op_type in ("MatMul", "Gemm") and node.input[1] in shapes
     ]
     layers = sum(node.op_type == "Softmax" for node in graph.node)
-    return sum(int(np.prod(shape)) for shape in multiplied), layers
+    return Shape(sum(int(np.prod(shape)) for shape in multiplied), layers, width)
 
 
 def peaks(threads: int) -> dict[str, float]:

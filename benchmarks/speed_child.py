@@ -134,7 +134,12 @@ def ours(job: dict[str, Any]) -> tuple[Answer, Callable[[], dict[str, Any]]]:
     encoder = None
     if job["runtime"] is not None:
         folder = f"{job['model']}/encoder"
-        encoder = EncoderSettings(kind="onnx", name=folder, runtime=job["runtime"])
+        encoder = EncoderSettings(
+            kind="onnx",
+            name=folder,
+            runtime=job["runtime"],
+            precision=job.get("precision", "auto"),
+        )
     model = GenreClassifier.load(
         job["model"], encoder=encoder, fast=encoder is None, quick=job.get("quick", False)
     )
@@ -154,29 +159,64 @@ def ours(job: dict[str, Any]) -> tuple[Answer, Callable[[], dict[str, Any]]]:
     return model.predict_proba, facts
 
 
-def sentence_transformers(job: dict[str, Any]) -> tuple[Answer, Callable[[], dict[str, Any]]]:
-    """The origin's encoder and network; the network's numbers are random, which costs the same."""
+def theirs(job: dict[str, Any]) -> tuple[Answer, Callable[[], dict[str, Any]]]:
+    """sentence-transformers and the origin's network, whose numbers are random.
+
+    A plot is a list of texts: itself, of which the encoder reads the beginning, or its slices,
+    whose vectors' mean it becomes.
+    """
     import torch
+
+    torch.set_num_threads(job["threads"])
+    encoder = {"minilm": minilm, "origin": origins_encoder}[job["encoder"]]()
+    width = encoder.get_embedding_dimension()
+    head = torch.nn.Sequential(
+        torch.nn.Linear(width, 512), torch.nn.ReLU(), torch.nn.Linear(512, job["n_genres"])
+    ).eval()
+
+    @torch.inference_mode()
+    def batched(plots: Sequence[Sequence[str]]) -> Any:
+        texts = [text for plot in plots for text in plot]
+        vectors = encoder.encode(texts, convert_to_tensor=True, show_progress_bar=False)
+        sizes = torch.tensor([len(plot) for plot in plots])
+        return torch.sigmoid(head(torch.segment_reduce(vectors, "mean", lengths=sizes)))
+
+    def one_at_a_time(plots: Sequence[Sequence[str]]) -> Any:
+        return [batched([plot]) for plot in plots]
+
+    def facts() -> dict[str, Any]:
+        texts = [text for plot in job["plots"] for text in plot]
+        return {"tokens": tokens_of(texts, encoder.max_seq_length), "precision": "float32"}
+
+    return batched if job.get("batched") else one_at_a_time, facts
+
+
+def minilm() -> Any:
+    """MiniLM as it came, which reads 256 tokens."""
     from sentence_transformers import SentenceTransformer
 
     from plotgenre.embedding.encoders.minilm import bundled_folder
 
-    torch.set_num_threads(job["threads"])
-    encoder = SentenceTransformer(str(bundled_folder()), device="cpu")
-    head = torch.nn.Sequential(
-        torch.nn.Linear(384, 512), torch.nn.ReLU(), torch.nn.Linear(512, job["n_genres"])
-    ).eval()
+    return SentenceTransformer(str(bundled_folder()), device="cpu")
 
-    @torch.inference_mode()
-    def batched(plots: Sequence[str]) -> Any:
-        vectors = encoder.encode(list(plots), convert_to_tensor=True, show_progress_bar=False)
-        return torch.sigmoid(head(vectors))
 
-    def one_at_a_time(plots: Sequence[str]) -> Any:
-        return [batched([plot]) for plot in plots]
+def origins_encoder() -> Any:
+    """msmarco-distilroberta-base-v2 with other numbers, and MiniLM's tokens, of which it reads 350.
 
-    answer = one_at_a_time if job["contender"] == "origin" else batched
-    return answer, lambda: {"tokens": tokens_of(job["plots"], 256), "precision": "float32"}
+    No package holds the model itself; its speed is that of its shape.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling
+    from transformers import RobertaConfig, RobertaModel
+
+    shape = RobertaConfig(
+        vocab_size=50265, num_hidden_layers=6, max_position_embeddings=514, type_vocab_size=1
+    )
+    reading = minilm()[0]
+    reading.model = RobertaModel(shape, add_pooling_layer=False)
+    reading.max_seq_length = 350
+    modules = [reading, Pooling(shape.hidden_size, "mean")]
+    return SentenceTransformer(modules=modules, device="cpu").eval()
 
 
 def tokens_of(plots: Sequence[str], most: int | None) -> list[int]:
@@ -186,7 +226,7 @@ def tokens_of(plots: Sequence[str], most: int | None) -> list[int]:
     return [int(min(count, most or count)) for count in token_counts(plots)]
 
 
-PREPARE = {"ours": ours, "origin": sentence_transformers, "batched": sentence_transformers}
+PREPARE = {"ours": ours, "theirs": theirs}
 WAYS = {"tagging": tagging, "scaling": scaling, "genres": genres, "peak": peak}
 
 if __name__ == "__main__":

@@ -25,9 +25,11 @@ def plots_per_second(result: Mapping[str, Any]) -> float:
 
 
 def contenders(results: Mapping[str, Any]) -> str:
-    """The contenders alone; the first two are those that the others are compared with."""
+    """The contenders alone, each beside the yardsticks among them."""
     found = results["contenders"]
-    origin, batched = (plots_per_second(one) for one in list(found.values())[:2])
+    yardsticks = {
+        title: plots_per_second(found[name]) for title, name in results["yardsticks"].items()
+    }
     rows = []
     for name, result in found.items():
         speed = plots_per_second(result)
@@ -38,14 +40,13 @@ def contenders(results: Mapping[str, Any]) -> str:
                 f"{speed:,.1f}",
                 f"{result['tokens'] / result['seconds']:,.0f}",
                 f"{result['tokens'] / result['plots']:,.0f}",
-                f"{speed / origin:,.1f}x",
-                f"{speed / batched:,.1f}x",
+                *(f"{speed / theirs:,.1f}x" for theirs in yardsticks.values()),
                 f"{result['cold_seconds']:.2f}",
                 f"{result['peak_mb']:,.0f}",
             ]
         )
-    head = ["contender", "in", "plots/s", "tokens/s", "tokens a plot", "to the origin"]
-    return _table([*head, "to batched", "first answer s", "peak MB"], rows)
+    head = ["contender", "in", "plots/s", "tokens/s", "tokens a plot"]
+    return _table([*head, *yardsticks, "first answer s", "peak MB"], rows)
 
 
 def _roofline(results: Mapping[str, Any]) -> str:

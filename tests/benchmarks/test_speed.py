@@ -33,7 +33,7 @@ def best(saved_model, tmp_path_factory):
 def test_operations_by_hand(tmp_path):
     from onnx import TensorProto, helper, numpy_helper
 
-    from operations import operations
+    from operations import exported, operations
     from plotgenre.embedding.encoders.compression import compress_file
 
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["tokens"])
@@ -47,21 +47,23 @@ def test_operations_by_hand(tmp_path):
     kept = [numpy_helper.from_array(v.astype(np.float32), n) for n, v in constants.items()]
     graph = helper.make_graph(nodes, "graph", [ids], [out], kept)
     opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "m.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "model.onnx")
+    (tmp_path / "encoder.json").write_text('{"dimension": 32}')
     # 5 tokens through 32 x 40 numbers, and one layer of attention over texts of 2 and of 3 tokens.
     expected = 2 * 32 * 40 * 5 + 4 * 32 * (2**2 + 3**2)
-    assert operations(tmp_path / "m.onnx", 32, np.array([2, 3])) == expected
-    compress_file(tmp_path / "m.onnx", "int8")
-    assert operations(tmp_path / "m.onnx", 32, np.array([2, 3])) == expected
+    assert operations(exported(tmp_path), np.array([2, 3])) == expected
+    compress_file(tmp_path / "model.onnx", "int8")
+    assert operations(exported(tmp_path), np.array([2, 3])) == expected
 
 
 def test_operations_of_an_encoder_by_its_shapes(best):
-    from operations import operations
+    from operations import exported, operations, transformer
 
     # Two layers of 4 x 32 x 32 and 2 x 32 x 64; RoBERTa's own table is looked up, not multiplied.
     per_token = 2 * 2 * (4 * 32 * 32 + 2 * 32 * 64)
-    found = operations(best / "encoder" / "model.onnx", 32, np.array([10]))
-    assert found == per_token * 10 + 4 * 32 * 2 * 100
+    shape = exported(best / "encoder")
+    assert operations(shape, np.array([10])) == per_token * 10 + 4 * 32 * 2 * 100
+    assert transformer(layers=2, width=32, inner=64) == shape
 
 
 def test_evenly_keeps_the_ends():
@@ -99,6 +101,7 @@ def test_tables_by_hand():
     text = tables(
         {
             "peak": {"float32": 100e9},
+            "yardsticks": {"to the origin": "origin", "to batched": "batched"},
             "contenders": {
                 "origin": result(10, 2.0, operations=40e9),
                 "batched": result(10, 1.0, operations=40e9),
@@ -136,11 +139,42 @@ def test_a_child_tags_scales_and_widens(words, best, film_lists, tmp_path, monke
     assert tagged["cold_seconds"] > 0
     quick = speed.run(job | {"model": str(best), "runtime": "onnxruntime", "quick": True})
     assert sum(quick["tokens"]) <= sum(tagged["tokens"])
+    eight = speed.run(job | {"model": str(best), "runtime": "onnxruntime", "precision": "int8"})
+    assert (eight["precision"], eight["tokens"]) == ("int8", tagged["tokens"])
     wider = {"way": "genres", "model": str(words), "plots": plots, "times": 1}
     found = speed.run(wider | {"genres": {"lexical": [3, 30]}})
     assert set(found["lexical"]) == {"3", "30"}
     with pytest.raises(SystemExit, match="tagging failed"):
         speed.run(job | {"model": str(tmp_path), "runtime": None})
+
+
+@pytest.mark.parametrize(
+    ("encoder", "batched", "read"), [("minilm", True, 256), ("origin", False, 350)]
+)
+def test_theirs_read_a_plot_or_its_slices(encoder, batched, read):
+    pytest.importorskip("sentence_transformers")
+    import speed
+
+    plots = [["word " * 400], ["a slice of three", "a slice"]]
+    job = speed.contender("theirs", plots) | {"encoder": encoder, "batched": batched}
+    found = speed.run(job | {"times": 1, "n_genres": 3})
+    # Each text begins and ends with a token of its own.
+    assert found["tokens"] == [read, 4 + 2, 2 + 2]
+    assert found["plots"] == 2
+
+
+def test_a_plot_of_two_slices_is_the_mean_of_their_vectors():
+    pytest.importorskip("sentence_transformers")
+    import torch
+
+    from speed_child import theirs
+
+    job = {"threads": 1, "encoder": "minilm", "n_genres": 3, "batched": True, "plots": []}
+    torch.manual_seed(0)
+    answer, _ = theirs(job)
+    same, other = (answer([texts]) for texts in (["a heist", "a heist"], ["a heist", "a wedding"]))
+    torch.testing.assert_close(same, answer([["a heist"]]))
+    assert (same - other).abs().max() > 1e-4
 
 
 def test_startup_measures_a_command_of_its_own():
