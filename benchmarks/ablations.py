@@ -1,4 +1,4 @@
-"""Every choice against the recipe `best` with that one thing changed or added, on validation films.
+"""Every choice against the recipe `best` as it was, one thing changed, on validation films.
 
     python benchmarks/ablations.py DATA --encoder FOLDER [--store FOLDER] [--seeds N]
         [--only NAME] [--readme]
@@ -34,7 +34,7 @@ if str(HERE) not in sys.path:
 
 from ablation_table import render  # noqa: E402
 from additions import ADDITIONS, NOTHING, Addition, Stage  # noqa: E402
-from choices import BASE, CHOICES  # noqa: E402
+from choices import BASE, BEFORE, CHOICES, RECIPE  # noqa: E402
 from pages import between_marks, write_array, write_results  # noqa: E402
 from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
@@ -236,7 +236,7 @@ def recipe_of(choice: str, seed: int, encoder: str) -> Recipe:
         "encoder.kind": kind,
         "training.seed": seed,
     }
-    return Recipe.load(BASE).with_settings(adapted | CHOICES.get(choice, {}))
+    return Recipe.load(RECIPE).with_settings(adapted | BEFORE | CHOICES.get(choice, {}))
 
 
 def answers(films: Films, recipe: Recipe, addition: Addition = NOTHING) -> Decided:

@@ -4,11 +4,11 @@
         [--only NAME] [--readme]
 
 Every probe starts from MiniLM as it came and takes the same steps, over the same drawn train films
-and slices, with the settings of the recipe `best`; then a plot's probabilities are those of the
-linear layer that learned with the encoder, read over all its slices. Thresholds are fitted on one
-half of the drawn validation films and score the other, both ways round; test is never read. The
-teacher is the joined system on FOLDER's vectors, each train film read by heads and words that were
-fitted without it, with no word from the films that score. Results go to
+and slices, with the settings of the recipe `best` as it was; then a plot's probabilities are those
+of the linear layer that learned with the encoder, read over all its slices. Thresholds are fitted
+on one half of the drawn validation films and score the other, both ways round; test is never read.
+The teacher is the joined system on FOLDER's vectors, each train film read by heads and words that
+were fitted without it, with no word from the films that score. Results go to
 ``results/adapting-variants.json``, a variant that is there is not run again; --readme writes the
 table between the marks in benchmarks/README.md.
 """
@@ -33,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
+import choices  # noqa: E402
 from ablation_table import render  # noqa: E402
 from ablations import Films, halves, over_seeds, paired, recipe_of  # noqa: E402
 from adapting_ways import (  # noqa: E402
@@ -108,7 +109,7 @@ class Probes:
         self.steps, self.encoder = arguments.steps, str(arguments.encoder.resolve())
         self.runs = arguments.runs / f"{arguments.steps} steps of {arguments.films}"
         self.films = Films(arguments.data, arguments.store, self.runs)
-        self.recipe = Recipe.load("best")
+        self.recipe = recipe_of(choices.BASE, 0, self.encoder)
         self.settings = replace(
             self.recipe.adapting, films=arguments.films, validation_films=VALIDATION_FILMS
         )
@@ -196,7 +197,7 @@ class Probes:
         Each by heads and words that were fitted on the half of train that it is not in, stopped and
         calibrated by the validation films that score no probe.
         """
-        recipe = recipe_of("best", 0, self.encoder)
+        recipe = self.recipe
         path = self.runs / f"teacher {load_encoder(recipe.encoder).card.fingerprint[:16]}.npy"
         if path.exists():
             return np.load(path)[self.rows]

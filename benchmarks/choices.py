@@ -1,4 +1,4 @@
-"""The choices that are measured: a name, and what it changes in the recipe `best`."""
+"""The choices that are measured: a name, and what it changes in the recipe `best` as it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 from plotgenre.embedding.encoders.encoder import BUNDLED
 
-BASE = "best"
+RECIPE, BASE = "best", "best before"
+# The recipe as it was when choices were measured; what helped has since become part of it.
+BEFORE: dict[str, Any] = {"training.loss": "bce", "training.logit_adjustment_tau": 1.0}
 
 CHOICES: dict[str, dict[str, Any]] = {
     BASE: {},
@@ -41,6 +43,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "asymmetric loss": {"training.loss": "asymmetric"},
     "distribution-balanced loss": {"training.loss": "distribution_balanced"},
     "logit adjustment": {"training.loss": "logit_adjustment"},
+    "half of logit adjustment, as it ships": {
+        "training.loss": "logit_adjustment",
+        "training.logit_adjustment_tau": 0.5,
+    },
     # Resampling.
     "ML-ROS": {"sampling.method": "ml_ros"},
     "ML-SMOTE": {"sampling.method": "ml_smote"},

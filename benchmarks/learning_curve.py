@@ -2,12 +2,13 @@
 
     python benchmarks/learning_curve.py DATA [--log FILE] [--store FOLDER] [--readme]
 
-By films: the recipe `best` without adapting (encoder as it came) is fitted on random shares of the
-train films, each share within the next, and scored on validation as ``ablations.py`` scores, over
-the genres of all train films. By passes: what an adaptation by that recipe wrote into its log, on
-the validation films that it drew; FILE is the ``adapting.json`` of an adapted encoder, or what
-``shipping/ship.py`` wrote of the package's own. Results go to ``results/learning_curve.json``;
---readme writes the tables between the marks in benchmarks/README.md.
+By films: the recipe `best` as it was, without adapting (encoder as it came) is fitted on random
+shares of the train films, each share within the next, and scored on validation as ``ablations.py``
+scores, over the genres of all train films. By passes: what an adaptation by that recipe wrote into
+its log, on the validation films that it drew; FILE is the ``adapting.json`` of an adapted encoder,
+or what ``shipping/ship.py`` wrote of the package's own. Results go to
+``results/learning_curve.json``; --readme writes the tables between the marks in
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ if str(HERE) not in sys.path:
 
 from ablation_table import COLUMNS, cell  # noqa: E402
 from ablations import Films, answers, over_seeds, paired, recipe_of, scored_genres  # noqa: E402
+from choices import BASE  # noqa: E402
 from pages import between_marks, write_results  # noqa: E402
-from plotgenre import Recipe, read_corpus  # noqa: E402
+from plotgenre import read_corpus  # noqa: E402
 from plotgenre.branches.adapting import token_films  # noqa: E402
 from plotgenre.corpus.genres import choose_genres  # noqa: E402
 from plotgenre.embedding.encoders.encoder import BUNDLED, EncoderSettings  # noqa: E402
@@ -77,7 +79,8 @@ def measured(films: Films) -> dict[str, Any]:
 
 def train_tokens(data: Path) -> int:
     """Tokens of all slices of the train films, as the recipe cuts them."""
-    recipe, films = Recipe.load("best"), read_corpus(data / "train.parquet")
+    # The recipe as it was when the encoder of the log was adapted.
+    recipe, films = recipe_of(BASE, 0, BUNDLED), read_corpus(data / "train.parquet")
     films = choose_genres(films, recipe.genres).corpus
     encoder = TrainableEncoder(EncoderSettings(kind="sentence_transformers", name=BUNDLED))
     return len(token_films("train", encoder, recipe.slicing, (films.plots, films.Y)).ids)

@@ -34,11 +34,13 @@ def films(ablations, film_lists, tmp_path_factory):
 
 def test_every_choice_is_a_recipe(ablations):
     recipes = {name: ablations.recipe_of(name, 2, "adapted") for name in ablations.CHOICES}
-    base = Recipe.load("best").with_settings(
+    ships = Recipe.load("best").with_settings(
         {"training.seed": 2, "encoder.name": "adapted", "branches.adapted": False}
     )
+    base = ships.with_settings({"training.loss": "bce", "training.logit_adjustment_tau": 1.0})
     assert recipes.pop(ablations.BASE) == base
     assert all(recipe != base for recipe in recipes.values())
+    assert recipes["half of logit adjustment, as it ships"] == ships
 
 
 def test_an_encoder_without_torch_is_read_as_one(ablations):
