@@ -1,11 +1,13 @@
 """The models that come with plotgenre, from nothing: train, round, measure, put in place.
 
-    python shipping/ship.py DATA [--store FOLDER] [--runs FOLDER]
+    python shipping/ship.py DATA [--encoder FOLDER] [--store FOLDER] [--runs FOLDER]
 
 DATA holds train.parquet, validation.parquet, test.parquet and tmdb_to_freebase_genres.json. `films`
 has the corpus's own genres; `standard` the 19 of most catalogues, learned from the corpus's genres
 through the map (the column tmdb_genres only evaluates). Both read one encoder, which is adapted for
-`films`. What is done already is not done again, so that an interrupted run goes on.
+`films`; with --encoder, such as src/plotgenre/shipped/encoder, they are fitted to the one that
+stands there, which takes minutes instead of hours. What is done already is not done again, so that
+an interrupted run goes on.
 
 Writes the models to src/plotgenre/shipped, and what they score to shipping/results.json.
 """
@@ -19,7 +21,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,6 +30,7 @@ from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experime
 from plotgenre.artefact import ENCODER_FOLDER
 from plotgenre.branches.adapting import LOG_FILE
 from plotgenre.doors.screen import progress
+from plotgenre.embedding.encoders import Weights
 from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.experiment import Scored, score_classifier
@@ -37,14 +40,16 @@ from plotgenre.whole_files import write_whole
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-WEIGHTS = "int8"
+WEIGHTS: Literal["int8"] = "int8"
+FASTER = ("quick", "fast")
+RANKED = "macro_average_precision_50"
 ENCODER_NAME = "all-MiniLM-L6-v2, adapted to films"
 MOST_LOST, MOST_MB = 0.003, 40
 METRICS = (
     "micro_f1",
     "samples_f1",
     "macro_f1_supported",
-    "macro_average_precision_50",
+    RANKED,
     "top20_micro_f1",
     "top20_macro_f1",
     "expected_calibration_error",
@@ -62,6 +67,7 @@ from all-MiniLM-L6-v2 of sentence-transformers (Apache-2.0). No plot is in these
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--encoder", type=Path, help="in ONNX, adapted and rounded already")
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/shipping"))
     arguments = parser.parse_args()
@@ -69,8 +75,8 @@ def main() -> None:
         side: read_corpus(arguments.data / f"{side}.parquet")
         for side in ("train", "validation", "test")
     }
-    results: dict[str, Any] = {}
-    for name, recipe in recipes(arguments.data, arguments.runs).items():
+    results: dict[str, Any] = {} if arguments.encoder is None else adapted_before(arguments.encoder)
+    for name, recipe in recipes(arguments).items():
         run = arguments.runs / name
         if not (run / "model" / "config.json").exists():
             said(f"== training {name}")
@@ -78,65 +84,95 @@ def main() -> None:
                 run_experiment(
                     recipe, **films, folder=run, store=arguments.store, progress=listeners
                 )
-        results[name] = rounded(name, run, films["test"], arguments)
+        results[name] = shipped(name, run, films["test"], arguments)
         print(json.dumps(results[name]["metrics"], indent=1))
-    told = json.loads((arguments.runs / "films" / "checkpoints" / "encoder" / LOG_FILE).read_text())
-    results["adapting"] = told["log"]
+        if arguments.encoder is None:
+            exact = GenreClassifier.load(run / "model", store=arguments.store)
+            short = results[name]["metrics"][WEIGHTS]
+            lost = what_is_lost(name, exact, films["test"], short)
+            results.setdefault("rounding", {})[name] = lost
+    if arguments.encoder is None:
+        told = arguments.runs / "films" / "checkpoints" / "encoder" / LOG_FILE
+        results["adapting"] = json.loads(told.read_text())["log"]
     results["megabytes"] = placed(arguments.runs / "rounded")
     write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def recipes(data: Path, runs: Path) -> dict[str, Recipe]:
+def adapted_before(encoder: Path) -> dict[str, Any]:
+    """What is known of an encoder: the log of its adapting, and what its rounding lost then."""
+    known = json.loads(RESULTS.read_text())
+    told = json.loads((encoder / DESCRIPTION_FILE).read_text())
+    if told["fingerprint"] != known["films"]["encoder"]["fingerprint"]:
+        raise SystemExit(
+            f"{encoder} is not the encoder that {RESULTS} tells of; leave out --encoder"
+        )
+    return {part: known[part] for part in ("adapting", "rounding")}
+
+
+def recipes(arguments: argparse.Namespace) -> dict[str, Recipe]:
     """The recipe of each model; the second reads the encoder that the first one adapts."""
     best = Recipe.load("best")
-    groups = json.loads((data / "tmdb_to_freebase_genres.json").read_text())["tmdb_to_freebase"]
-    encoder = (runs / "films" / "checkpoints" / "encoder").absolute()
-    standard = best.with_settings(
-        {
-            "genres.groups": groups,
-            "branches.adapted": False,
-            "encoder.name": str(encoder),
-            "lexical.maximum_weights": 1_000_000,
-        }
-    )
-    return {"films": best, "standard": standard}
+    groups = json.loads((arguments.data / "tmdb_to_freebase_genres.json").read_text())
+    encoder = arguments.encoder or arguments.runs / "films" / "checkpoints" / "encoder"
+    fitted_to = {
+        "branches.adapted": False,
+        "encoder.name": str(encoder.absolute()),
+        "encoder.kind": "sentence_transformers" if arguments.encoder is None else "onnx",
+    }
+    apart = {
+        "genres.groups": groups["tmdb_to_freebase"],
+        "lexical.maximum_weights": 1_000_000,
+    }
+    return {
+        "films": best if arguments.encoder is None else best.with_settings(fitted_to),
+        "standard": best.with_settings(fitted_to | apart),
+    }
 
 
-def rounded(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The model with its encoder's weights rounded, scored, beside what it scored before."""
+def shipped(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The model with its encoder's weights rounded, and what it scores."""
     folder = arguments.runs / "rounded" / name
-    card = replace(bundle_model(run / "model", folder, WEIGHTS), name=ENCODER_NAME)
+    weights: Weights = WEIGHTS if arguments.encoder is None else "float32"
+    card = replace(bundle_model(run / "model", folder, weights), name=ENCODER_NAME)
     named(folder)
     said(f"== scoring {name} with an encoder of {WEIGHTS} weights")
-    with progress() as listeners:
-        whole, short = (
-            score_classifier(GenreClassifier.load(at, store=arguments.store), test, listeners)
-            for at in (run / "model", folder)
-        )
-        quick, fast = (
-            score_classifier(GenreClassifier.load(folder, **{how: True}), test, listeners)
-            for how in ("quick", "fast")
-        )
-    evaluations = {"float32": whole, WEIGHTS: short, "quick": quick, "fast": fast}
-    scores = {kind: metrics_of(scored) for kind, scored in evaluations.items()}
-    lost = (
-        scores["float32"]["macro_average_precision_50"]["value"]
-        - scores[WEIGHTS]["macro_average_precision_50"]["value"]
-    )
-    if lost > MOST_LOST:
-        raise SystemExit(f"{name} loses {lost:.4f} macro average precision; expected {MOST_LOST}")
-    model = GenreClassifier.load(folder)
-    evaluation = short.evaluate()
+    whole = score(GenreClassifier.load(folder, store=arguments.store), test)
+    scored = {
+        WEIGHTS: whole,
+        **{how: score(GenreClassifier.load(folder, **{how: True}), test) for how in FASTER},
+    }
+    model, evaluation = GenreClassifier.load(folder), whole.evaluate()
     text = model_card(model.recipe_.as_dict(), model.train_films_, evaluation) + ATTRIBUTION
     model.save(folder, evaluation=evaluation.as_dict(), card=text, bundle_encoder=True)
     return {
         "genres": len(model.classes_),
         "encoder": card.as_dict(),
         "recipe": model.recipe_.as_dict(),
-        "metrics": scores,
-        "lost_macro_average_precision": lost,
-        "second_cataloguer": against_tmdb(short, arguments.data) if name == "standard" else None,
+        "metrics": {kind: metrics_of(one) for kind, one in scored.items()},
+        "second_cataloguer": against_tmdb(whole, arguments.data) if name == "standard" else None,
     }
+
+
+def what_is_lost(
+    name: str, exact: GenreClassifier, test: Corpus, short: dict[str, Any]
+) -> dict[str, Any]:
+    """A model's scores before its encoder was rounded, and after; refuses if it lost too much."""
+    scores = metrics_of(score(exact, test))
+    lost = scores[RANKED]["value"] - short[RANKED]["value"]
+    if lost > MOST_LOST:
+        raise SystemExit(f"{name} loses {lost:.4f} macro average precision; expected {MOST_LOST}")
+    return {
+        "loss": exact.recipe_.training.loss,
+        "max_slices": exact.recipe_.slicing.max_slices,
+        "float32": scores,
+        WEIGHTS: short,
+        "lost_macro_average_precision": lost,
+    }
+
+
+def score(model: GenreClassifier, test: Corpus) -> Scored:
+    with progress() as listeners:
+        return score_classifier(model, test, listeners)
 
 
 def named(folder: Path) -> None:
@@ -150,6 +186,9 @@ def named(folder: Path) -> None:
                 part = part[key]
             if Path(part["name"]).is_absolute():
                 part["name"] = ENCODER_NAME
+                # It is what stands in the model's folder now.
+                if "kind" in part:
+                    part["kind"] = "onnx"
         path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
 

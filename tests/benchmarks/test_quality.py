@@ -223,3 +223,15 @@ def test_standing_takes_the_smallest_calibration_error() -> None:
     ]
     ours, peer = standing(contenders)["expected_calibration_error"]
     assert (ours["name"], peer["name"]) == ("plotgenre a", "c")
+
+
+def test_a_recipe_that_adapts_reads_the_packages_encoder() -> None:
+    from contenders.ours import make
+
+    adapted, frozen = make("best", None), make("mixed", None)
+    settings = adapted.model.settings()
+    assert not settings.branches.adapted
+    assert (Path(settings.encoder.name) / "model.onnx").is_file()
+    # Hours of another session, not seconds of this one.
+    assert adapted.scaled_seconds > 3600
+    assert frozen.scaled_seconds == 0

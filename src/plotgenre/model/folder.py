@@ -82,11 +82,18 @@ def save_model(
         card=card,
         write_encoder=(
             (lambda into: save_encoder(model.encoder, into))
-            if embedder is not None and (bundle_encoder or model.recipe.branches.adapted)
+            if embedder is not None and (bundle_encoder or _stands_nowhere_else(model))
             else None
         ),
     )
     write_artefact(folder, artefact)
+
+
+def _stands_nowhere_else(model: Model) -> bool:
+    """Whether the encoder was adapted, or is a folder that is not where the recipe says."""
+    encoder = model.recipe.encoder
+    gone = encoder.kind == "onnx" and not Path(encoder.name).is_dir()
+    return model.recipe.branches.adapted or gone
 
 
 def load_model(
