@@ -19,7 +19,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,6 @@ from adapting_ways import (  # noqa: E402
     ContrastedRun,
     TaughtRun,
     read_masked_words,
-    start_from_names,
 )
 from pages import between_marks, write_array, write_results  # noqa: E402
 from plotgenre import Recipe  # noqa: E402
@@ -85,7 +84,7 @@ class Variant:
 
     settings: dict[str, Any] = field(default_factory=dict)
     run: type[AdaptationRun] = AdaptationRun
-    begin: Callable[[AdaptationRun, TrainableEncoder, Sequence[str], int], object] | None = None
+    begin: Callable[[AdaptationRun, TrainableEncoder, int], object] | None = None
     second_targets: bool = False
 
 
@@ -94,7 +93,7 @@ VARIANTS: dict[str, Variant] = {
     "loss on each slice": Variant({"loss_on": "slice"}),
     "no layer frozen": Variant({"frozen_layers": 0}),
     "average of the weights": Variant({"ema": 0.99}),
-    "genre vectors begin as their names": Variant(begin=start_from_names),
+    "genre vectors begin as their names": Variant({"head_start": "names"}),
     "distilled from the joined system": Variant(run=TaughtRun),
     "slices of one film contrasted": Variant(run=ContrastedRun),
     "second catalogue's genres as targets too": Variant(second_targets=True),
@@ -166,8 +165,10 @@ class Probes:
         run = variant.run(encoder, train, validation, settings, self.runs / "unused.states")
         if isinstance(run, TaughtRun):
             run.teacher = self.teacher()
+        if settings.head_start == "names":
+            run.begin_head(encoder.source.encode(self.train.genres))
         if variant.begin:
-            variant.begin(run, encoder, self.train.genres, self.steps)
+            variant.begin(run, encoder, self.steps)
         for step in range(self.steps):
             done = run.step(step, self.steps)
             if step % 20 == 0:

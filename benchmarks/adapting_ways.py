@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -15,9 +13,9 @@ from plotgenre.learning.adaptation import AdaptationRun
 from plotgenre.learning.adapting_rates import FULL_RATE, rate_share
 from plotgenre.learning.token_films import Rows, batches_of_similar_length, films_of_step
 
-# Length of a genre's vector at the start, the teacher's share in a target, how much a step's
-# contrast counts beside its genres, and the contrast's temperature.
-NAME_LENGTH, TEACHERS_SHARE, CONTRAST, TEMPERATURE = 3.0, 0.5, 1.0, 0.05
+# The teacher's share in a target, how much a step's contrast counts beside its genres, and the
+# contrast's temperature.
+TEACHERS_SHARE, CONTRAST, TEMPERATURE = 0.5, 1.0, 0.05
 # Of masked words: their share, the rate of what guesses them, the seed.
 MASKED_SHARE, GUESSING_RATE, MASKED = 0.15, 1e-3, 9
 
@@ -56,22 +54,7 @@ class ContrastedRun(AdaptationRun):
         return summed + CONTRAST * both / 2
 
 
-def start_from_names(
-    run: AdaptationRun, encoder: TrainableEncoder, names: Sequence[str], steps: int
-) -> None:
-    """Each genre's vector in the head is that of its name, less the mean of all names."""
-    ids = encoder.ids(names)
-    found = torch.empty(len(names), encoder.dimension)
-    with torch.no_grad():
-        for row, own in enumerate(ids):
-            tokens = torch.from_numpy(own.astype(np.int64))[None]
-            found[row] = encoder.vectors(tokens, torch.ones_like(tokens))[0]
-        run.head.weight.copy_(NAME_LENGTH * nn.functional.normalize(found - found.mean(0), dim=1))
-
-
-def read_masked_words(
-    run: AdaptationRun, encoder: TrainableEncoder, names: Sequence[str], steps: int
-) -> list[float]:
+def read_masked_words(run: AdaptationRun, encoder: TrainableEncoder, steps: int) -> list[float]:
     """Masked words are guessed for half as many steps more (Devlin 2019, section 3.1).
 
     By the layers that adapt, all at the highest step size, on a processor. Returns the mean loss of

@@ -68,24 +68,13 @@ def test_a_contrast_is_small_only_if_a_films_slices_are_alike(encoder, films, tm
     assert crossed == pytest.approx(2 * np.log1p(np.exp(1 / TEMPERATURE)), rel=1e-5)
 
 
-def test_genres_begin_as_their_names(encoder, films, tmp_path):
-    from adapting_ways import NAME_LENGTH, start_from_names
-
-    run = begun(AdaptationRun, encoder, films, tmp_path)
-    start_from_names(run, encoder, NAMES, 4)
-    told = encoder.source.encode(NAMES)
-    less_mean = told - told.mean(axis=0)
-    expected = NAME_LENGTH * less_mean / np.linalg.norm(less_mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(run.head.weight.detach(), expected, rtol=1e-3, atol=1e-4)
-
-
 def test_masked_words_teach_the_layers_that_adapt_and_no_other(encoder, films, tmp_path):
     from adapting_ways import read_masked_words
 
     settings = replace(SETTINGS, learning_rate=3e-3)
     run = AdaptationRun(encoder, films, films, settings, tmp_path / "states")
     before = {name: p.detach().clone() for name, p in encoder.module.named_parameters()}
-    losses = read_masked_words(run, encoder, NAMES, 160)
+    losses = read_masked_words(run, encoder, 160)
     assert len(losses) == 80
     assert np.mean(losses[-20:]) < 0.95 * np.mean(losses[:20])
     changed = {

@@ -88,6 +88,29 @@ def test_dropout_reaches_the_encoder(adapted, tiny_masked, tmp_path):
     assert len(losses) == 2
 
 
+def test_genres_may_begin_as_their_names(adapted, tiny_masked, tmp_path, films):
+    """A step too small to move anything leaves the layer on top as it began."""
+    folder, heads = tmp_path / "deep" / "encoder", {}
+    for start in ("chance", "names"):
+        still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "weight_decay": 0.0}
+        adapted(tiny_masked, head_start=start, steps=1, **still)
+        heads[start] = load_file(next(iter(checkpoints_of(folder).iterdir())))["head.weight"]
+        shutil.rmtree(checkpoints_of(folder))
+    told = load_encoder(EncoderSettings(name=str(tiny_masked), precision="float32")).encode(
+        films[0]
+    )
+    told -= told.mean(axis=0)
+    expected = 3 * told / np.linalg.norm(told, axis=1, keepdims=True)
+    np.testing.assert_allclose(heads["names"], expected, atol=1e-4)
+    assert np.abs(heads["chance"] - expected).max() > 0.1
+
+
+def test_names_are_no_start_of_a_run_that_began_by_chance(adapted, tiny_masked):
+    adapted(tiny_masked, steps=1)
+    with pytest.raises(InputError, match=r"adapting\.head_start"):
+        adapted(tiny_masked, steps=2, head_start="names")
+
+
 def test_tokens_are_those_of_the_slices_that_prediction_cuts(tiny_masked, films, monkeypatch):
     monkeypatch.setattr(adapting, "_CHUNK_SLICES", 7)
     settings = EncoderSettings(name=str(tiny_masked), precision="float32", prompt="Plot: ")

@@ -80,7 +80,8 @@ def adapt_encoder(
         "encoder.precision": encoder.card.precision,
         "genres": list(genres),
     }
-    log = adapt(encoder, films, adapting, checkpoints_of(folder), facts, progress)
+    names = encoder.source.encode(genres) if adapting.head_start == "names" else None
+    log = adapt(encoder, films, adapting, checkpoints_of(folder), facts, progress, names)
     told = {
         "source": encoder.card.as_dict(),
         "slicing": asdict(slicing),

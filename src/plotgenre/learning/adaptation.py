@@ -31,6 +31,8 @@ from plotgenre.learning.token_films import (
     films_of_step,
 )
 
+_HEAD_LENGTH = 3.0
+
 INITIAL_WEIGHTS, FILMS, SLICES, DROPOUT, VALIDATION = range(5)
 
 
@@ -108,6 +110,12 @@ class AdaptationRun:
         if settings.cache_frozen:
             split = encoder.split(settings.frozen_layers)
             self.states = FrozenStates(states, train.slice_offsets, split)
+
+    def begin_head(self, vectors: npt.NDArray[np.float32]) -> None:
+        """Each genre's row of the head is its vector of (g, d), less the mean, and 3 long."""
+        centred = torch.from_numpy(vectors - vectors.mean(axis=0))
+        with torch.no_grad():
+            self.head.weight.copy_(_HEAD_LENGTH * nn.functional.normalize(centred, dim=1))
 
     def measure(self, seconds: float) -> float:
         """Seconds of a step, from steps at rate 0, which change no weight."""

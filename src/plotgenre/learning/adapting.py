@@ -12,6 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from plotgenre.errors import InputError, MissingExtraError
 from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
 from plotgenre.learning.adapting_settings import AdaptingSettings
@@ -34,6 +37,7 @@ def adapt(
     folder: Path,
     facts: Mapping[str, Any],
     progress: Callable[[Evaluated], None] | None = None,
+    names: npt.NDArray[np.float32] | None = None,
 ) -> AdaptingLog:
     """Fine-tune an encoder, with a linear layer from its vectors to genres on top, in place.
 
@@ -59,6 +63,9 @@ def adapt(
         What else a checkpoint must agree in, such as the encoder's fingerprint; JSON values.
     progress
         Called after each evaluation.
+    names
+        What the encoder says of each genre's name, shape (g, d); needed where the layer on top is
+        to begin so.
 
     Raises
     ------
@@ -84,6 +91,8 @@ def adapt(
     if not films[1].Y[run.validation_rows].any():
         raise InputError("no drawn validation film has a genre, so no evaluation would say a thing")
     adaptation = _Adaptation(run, checkpoints, progress)
+    if names is not None:
+        run.begin_head(names)
     if found is not None:
         run.resume(found.tensors)
         adaptation.log = found.history
@@ -200,9 +209,11 @@ def _identity(
     # be decided anew.
     for free in ("checkpoint_every", "evaluate_every", "steps", "minutes"):
         del identity[f"adapting.{free}"]
+    # So that checkpoints from before there were such settings go on.
     if not settings.cache_frozen:
-        # So that checkpoints from before there was such a setting go on.
         del identity["adapting.cache_frozen"]
+    if settings.head_start == "chance":
+        del identity["adapting.head_start"]
     for name, side in zip(("train", "validation"), films, strict=True):
         identity |= {f"{name}.films": len(side), f"{name}.digest": side.digest()}
     return identity | dict(facts)

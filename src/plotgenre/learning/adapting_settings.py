@@ -41,6 +41,9 @@ class AdaptingSettings:
         Highest step size of the encoder's upper layer.
     head_learning_rate
         Highest step size of the linear layer from vectors to genres.
+    head_start
+        What that layer begins as. ``chance``: small numbers. ``names``: each genre's vector is what
+        the encoder says of its name, so that fewer steps are needed.
     layer_decay
         A layer's step size is this much of that of the layer above it (Howard and Ruder 2018,
         ULMFiT, section 3.2).
@@ -90,6 +93,7 @@ class AdaptingSettings:
     loss_on: Literal["film", "slice"] = "film"
     learning_rate: _Rate = 1e-4
     head_learning_rate: _Rate = 5e-3
+    head_start: Literal["chance", "names"] = "chance"
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
     warmup: _Share = 0.06
     schedule: Literal["linear", "cosine"] = "linear"
