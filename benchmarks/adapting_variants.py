@@ -40,6 +40,7 @@ from adapting_ways import (  # noqa: E402
     ContrastedRun,
     TaughtRun,
     read_masked_words,
+    start_as_long_by_chance,
 )
 from pages import between_marks, write_array, write_results  # noqa: E402
 from plotgenre import Recipe  # noqa: E402
@@ -94,6 +95,7 @@ VARIANTS: dict[str, Variant] = {
     "no layer frozen": Variant({"frozen_layers": 0}),
     "average of the weights": Variant({"ema": 0.99}),
     "genre vectors begin as their names": Variant({"head_start": "names"}),
+    "genre vectors begin as long, by chance": Variant(begin=start_as_long_by_chance),
     "distilled from the joined system": Variant(run=TaughtRun),
     "slices of one film contrasted": Variant(run=ContrastedRun),
     "second catalogue's genres as targets too": Variant(second_targets=True),

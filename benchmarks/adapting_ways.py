@@ -18,6 +18,8 @@ from plotgenre.learning.token_films import Rows, batches_of_similar_length, film
 TEACHERS_SHARE, CONTRAST, TEMPERATURE = 0.5, 1.0, 0.05
 # Of masked words: their share, the rate of what guesses them, the seed.
 MASKED_SHARE, GUESSING_RATE, MASKED = 0.15, 1e-3, 9
+# The seed of vectors that begin by chance.
+DRAWN = 10
 
 
 class TaughtRun(AdaptationRun):
@@ -52,6 +54,12 @@ class ContrastedRun(AdaptationRun):
             nn.functional.cross_entropy(c, own, reduction="sum") for c in (cosines, cosines.T)
         )
         return summed + CONTRAST * both / 2
+
+
+def start_as_long_by_chance(run: AdaptationRun, encoder: TrainableEncoder, steps: int) -> None:
+    """What the start as names is without the names: vectors of that length in any direction."""
+    drawn = np.random.default_rng(DRAWN).standard_normal(run.head.weight.shape)
+    run.begin_head(drawn.astype(np.float32))
 
 
 def read_masked_words(run: AdaptationRun, encoder: TrainableEncoder, steps: int) -> list[float]:

@@ -68,6 +68,18 @@ def test_a_contrast_is_small_only_if_a_films_slices_are_alike(encoder, films, tm
     assert crossed == pytest.approx(2 * np.log1p(np.exp(1 / TEMPERATURE)), rel=1e-5)
 
 
+def test_vectors_by_chance_are_as_long_as_those_of_names(encoder, films, tmp_path):
+    from adapting_ways import start_as_long_by_chance
+
+    run = begun(AdaptationRun, encoder, films, tmp_path)
+    start_as_long_by_chance(run, encoder, 4)
+    by_chance = run.head.weight.detach().clone()
+    run.begin_head(encoder.source.encode(NAMES))
+    names = run.head.weight.detach()
+    torch.testing.assert_close(by_chance.norm(dim=1), names.norm(dim=1))
+    assert (by_chance - names).abs().max() > 0.1
+
+
 def test_masked_words_teach_the_layers_that_adapt_and_no_other(encoder, films, tmp_path):
     from adapting_ways import read_masked_words
 
