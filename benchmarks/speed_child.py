@@ -203,7 +203,8 @@ def minilm() -> Any:
 def origins_encoder() -> Any:
     """msmarco-distilroberta-base-v2 with other numbers, and MiniLM's tokens, of which it reads 350.
 
-    No package holds the model itself; its speed is that of its shape.
+    No package holds the model itself; its speed is that of its shape, if its own vocabulary makes
+    about as many tokens of a plot.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Pooling

@@ -78,7 +78,9 @@ def main() -> None:
     results: dict[str, Any] = {} if arguments.encoder is None else adapted_before(arguments.encoder)
     for name, recipe in recipes(arguments).items():
         run = arguments.runs / name
-        if not (run / "model" / "config.json").exists():
+        if (run / "model" / "config.json").exists():
+            refuse_another_recipe(run / "model", recipe)
+        else:
             said(f"== training {name}")
             with progress() as listeners:
                 run_experiment(
@@ -96,6 +98,14 @@ def main() -> None:
         results["adapting"] = json.loads(told.read_text())["log"]
     results["megabytes"] = placed(arguments.runs / "rounded")
     write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def refuse_another_recipe(model: Path, recipe: Recipe) -> None:
+    """Of what stands there already; where its encoder lies has no part in it."""
+    told = json.loads((model / "config.json").read_text())["recipe"]
+    wanted = json.loads(json.dumps(recipe.as_dict()))
+    if other := [part for part in wanted if part != "encoder" and told[part] != wanted[part]]:
+        raise SystemExit(f"{model} was made by other {', '.join(other)} settings; move it away")
 
 
 def adapted_before(encoder: Path) -> dict[str, Any]:
@@ -134,6 +144,8 @@ def shipped(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -
     folder = arguments.runs / "rounded" / name
     weights: Weights = WEIGHTS if arguments.encoder is None else "float32"
     card = replace(bundle_model(run / "model", folder, weights), name=ENCODER_NAME)
+    if card.weights != WEIGHTS:
+        raise SystemExit(f"{arguments.encoder} has {card.weights} weights; expected {WEIGHTS}")
     named(folder)
     said(f"== scoring {name} with an encoder of {WEIGHTS} weights")
     whole = score(GenreClassifier.load(folder, store=arguments.store), test)

@@ -47,7 +47,7 @@ CONTENDERS: dict[str, Entry] = {
     "plotgenre attention": Entry("ours", "attention", _OURS, 8),
     "plotgenre lexical": Entry("ours", "lexical", ("plotgenre",), 20),
     "plotgenre fused": Entry("ours", "fused", _OURS, 25),
-    "plotgenre best": Entry("ours", "best", _OURS, 20),
+    "plotgenre best": Entry("ours", "best", ("plotgenre",), 20),
     "knn": Entry("knn", "", _SKLEARN + _MINILM, 5),
     "sklearn mlp": Entry("mlp", "", _SKLEARN + _MINILM, 6),
     "fasttext ova": Entry("fasttext_ova", "", ("fasttext-numpy2-wheel",), 6),

@@ -396,3 +396,34 @@ def test_drawn_validation_films_are_as_many_as_said(tmp_path):
     assert len(set(rows[0])) == 7
     assert rows[0] != rows[1]
     assert rows[2] == list(range(20))
+
+
+def test_an_average_begins_with_the_head_as_it_begins(tmp_path):
+    from plotgenre.learning.adaptation import AdaptationRun
+
+    films = make_films(), make_films(20, 1)
+    logits = []
+    for ema in (0.0, 0.9):
+        settings = dataclasses.replace(SETTINGS, ema=ema)
+        torch.manual_seed(0)
+        run = AdaptationRun(MeanOfTokens(), *films, settings, tmp_path / "states")
+        run.begin_head(np.arange(2 * DIMENSION, dtype=np.float32).reshape(2, -1) ** 2)
+        logits.append(run.validation_logits())
+    torch.testing.assert_close(*logits)
+
+
+def test_vectors_of_names_are_given_if_and_only_if_they_are_asked_for(tmp_path):
+    films = make_films(), make_films(20, 1)
+    names = np.ones((2, DIMENSION), np.float32)
+    for start, given in (("names", None), ("chance", names)):
+        settings = dataclasses.replace(SETTINGS, head_start=start)
+        with pytest.raises(InputError, match=f"adapting.head_start is '{start}'"):
+            adapt(MeanOfTokens(), films, settings, tmp_path / "run", {}, None, given)
+
+
+def test_checkpoints_from_before_there_were_starts_go_on(run, tmp_path):
+    """As files they say nothing of it."""
+    run(steps=2)
+    assert all(
+        b"head_start" not in path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()
+    )

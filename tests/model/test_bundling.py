@@ -101,17 +101,23 @@ def test_words_alone_have_no_encoder_to_bundle(film_lists, tmp_path):
         bundle_model(tmp_path / "words", tmp_path / "out", "int8")
 
 
+@pytest.mark.parametrize("kind", ["onnx", "sentence_transformers"])
 @pytest.mark.parametrize("there", [True, False])
-def test_an_encoder_that_the_recipe_finds_no_more_goes_along(small, tmp_path, film_lists, there):
+def test_an_encoder_that_the_recipe_finds_no_more_goes_along(
+    small, tiny_masked, tmp_path, film_lists, kind, there
+):
     folder = tmp_path / "model"
     shutil.copytree(small, folder)
     config = json.loads((folder / "config.json").read_text())
-    name = str(small / "encoder") if there else "folder of another machine"
-    config["recipe"]["encoder"] |= {"kind": "onnx", "name": name}
+    here = {"onnx": small / "encoder", "sentence_transformers": tiny_masked}[kind]
+    name = str(here) if there else "folder/of another machine"
+    config["recipe"]["encoder"] |= {"kind": kind, "name": name}
     (folder / "config.json").write_text(json.dumps(config))
     model = GenreClassifier.load(folder)
     model.save(tmp_path / "again")
     assert (tmp_path / "again" / "encoder").exists() is not there
+    if there:
+        return
     again = GenreClassifier.load(tmp_path / "again")
     plots = film_lists[0][:5]
     np.testing.assert_array_equal(again.predict_proba(plots), model.predict_proba(plots))

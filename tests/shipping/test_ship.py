@@ -3,9 +3,11 @@
 import argparse
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from plotgenre import Recipe
 from plotgenre.hub import SHIPPED
 
 
@@ -38,6 +40,29 @@ def test_an_encoder_that_is_given_is_not_adapted(ship, arguments):
     for recipe in ship.recipes(arguments).values():
         assert not recipe.branches.adapted
         assert (recipe.encoder.kind, recipe.encoder.name) == ("onnx", str(Path.cwd() / "given"))
+
+
+def test_a_model_of_another_recipe_is_not_shipped(ship, arguments, tmp_path):
+    films = ship.recipes(arguments)["films"]
+    told = films.with_settings({"encoder.name": "elsewhere"})
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": told.as_dict()}))
+    ship.refuse_another_recipe(tmp_path, films)
+    told = told.with_settings({"training.loss": "bce", "branches.adapted": False})
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": told.as_dict()}))
+    with pytest.raises(SystemExit, match="by other branches, training settings"):
+        ship.refuse_another_recipe(tmp_path, films)
+
+
+def test_a_loss_by_rounding_is_told_and_bounded(ship, monkeypatch):
+    model = SimpleNamespace(recipe_=Recipe.load("best"))
+    ranked = {ship.RANKED: {"value": 0.3}}
+    monkeypatch.setattr(ship, "score", lambda model, test: None)
+    monkeypatch.setattr(ship, "metrics_of", lambda scored: ranked)
+    found = ship.what_is_lost("films", model, None, {ship.RANKED: {"value": 0.299}})
+    assert found["lost_macro_average_precision"] == pytest.approx(0.001)
+    assert (found["loss"], found["float32"]) == ("logit_adjustment", ranked)
+    with pytest.raises(SystemExit, match=r"films loses 0\.0040"):
+        ship.what_is_lost("films", model, None, {ship.RANKED: {"value": 0.296}})
 
 
 def test_what_is_known_of_the_shipped_encoder_is_kept(ship):

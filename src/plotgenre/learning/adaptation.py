@@ -116,6 +116,8 @@ class AdaptationRun:
         centred = torch.from_numpy(vectors - vectors.mean(axis=0))
         with torch.no_grad():
             self.head.weight.copy_(_HEAD_LENGTH * nn.functional.normalize(centred, dim=1))
+            if self.average:
+                torch._foreach_copy_(self.average, self._learned())
 
     def measure(self, seconds: float) -> float:
         """Seconds of a step, from steps at rate 0, which change no weight."""

@@ -70,12 +70,18 @@ def adapt(
     Raises
     ------
     InputError
-        If the checkpoints are those of another run, or no drawn validation film has a genre.
+        If the checkpoints are those of another run, no drawn validation film has a genre, or
+        ``names`` and ``settings.head_start`` do not agree.
     RecipeError
         If there is nothing left to learn, or the loss is no longer finite.
     MissingExtraError
         If torch or scikit-learn is not installed.
     """
+    if (settings.head_start == "names") != (names is not None):
+        raise InputError(
+            f"adapting.head_start is {settings.head_start!r}; vectors of names are needed for "
+            "'names' and for nothing else"
+        )
     try:
         from plotgenre.learning.adaptation import AdaptationRun
     except ModuleNotFoundError as error:

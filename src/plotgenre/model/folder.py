@@ -14,6 +14,7 @@ from plotgenre.branches.branch import Branch
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
+from plotgenre.embedding.encoders.encoder import BUNDLED
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.learning.added_genres import AddedGenres
@@ -90,10 +91,10 @@ def save_model(
 
 
 def _stands_nowhere_else(model: Model) -> bool:
-    """Whether the encoder was adapted, or is a folder that is not where the recipe says."""
-    encoder = model.recipe.encoder
-    gone = encoder.kind == "onnx" and not Path(encoder.name).is_dir()
-    return model.recipe.branches.adapted or gone
+    """Whether the encoder was adapted, or came along and is not where the recipe says."""
+    name = model.recipe.encoder.name
+    moved = name not in (BUNDLED, model.encoder.name) and not Path(name).is_dir()
+    return model.recipe.branches.adapted or moved
 
 
 def load_model(
