@@ -23,7 +23,9 @@ def test_macro_average_precision_by_hand():
     assert precision.macro_average_precision(P, corpus, _TwoGenres()) == pytest.approx(5 / 6)
 
 
-def test_every_way_is_a_row(saved_model, film_lists, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def printed(film_lists, tmp_path, monkeypatch, capsys):
+    """What the command prints of a model on 30 of 90 films."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -31,10 +33,18 @@ def test_every_way_is_a_row(saved_model, film_lists, tmp_path, monkeypatch, caps
 
     table = {"id": [str(i) for i in range(90)], "plot": film_lists[0], "genres": film_lists[1]}
     pq.write_table(pa.table(table), tmp_path / "test.parquet")
-    arguments = ["precision.py", str(saved_model), str(tmp_path), "--films", "30"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    precision.main()
-    rows = capsys.readouterr().out.splitlines()
+
+    def printed(model):
+        arguments = ["precision.py", str(model), str(tmp_path), "--films", "30"]
+        monkeypatch.setattr(sys, "argv", arguments)
+        precision.main()
+        return capsys.readouterr().out.splitlines()
+
+    return printed
+
+
+def test_every_way_is_a_row(saved_model, printed):
+    rows = printed(saved_model)
     assert rows[0].startswith("30 films")
     assert [row[:32].strip() for row in rows[2:]] == [
         "float32",
@@ -46,4 +56,17 @@ def test_every_way_is_a_row(saved_model, film_lists, tmp_path, monkeypatch, caps
         "int8 weights, products in int8",
     ]
     assert "0.00000" in rows[2]
+    assert rows[2].split()[-1] == "+0.0000"
+
+
+def test_rounded_weights_leave_what_they_are_computed_in(saved_model, printed, tmp_path):
+    from plotgenre.model.bundling import bundle_model
+
+    bundle_model(saved_model, tmp_path / "rounded", "int8")
+    rows = printed(tmp_path / "rounded")
+    assert [row[:32].strip() for row in rows[2:]] == [
+        "int8 weights",
+        "int8 weights, bfloat16",
+        "int8 weights, products in int8",
+    ]
     assert rows[2].split()[-1] == "+0.0000"
