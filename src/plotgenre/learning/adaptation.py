@@ -13,17 +13,16 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from plotgenre.errors import RecipeError
 from plotgenre.learning.adapting_log import ValidationScores
 from plotgenre.learning.adapting_rates import FULL_RATE, parameter_groups, rate_share
+from plotgenre.learning.adapting_scores import validation_scores
 from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.frozen_states import FrozenStates, SplitEncoder
 from plotgenre.learning.networks import sum_over_slices
 from plotgenre.learning.priors import log_odds
-from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
 from plotgenre.learning.token_films import (
     Rows,
     TokenFilms,
@@ -159,18 +158,7 @@ class AdaptationRun:
         RecipeError
             If logits are no longer finite.
         """
-        logits = self.validation_logits()
-        if not bool(torch.isfinite(logits).all()):
-            raise RecipeError("adapting diverged: a validation film's logit is no longer finite")
-        Y = self.validation.Y[self.validation_rows]
-        targets = self._on_device(Y).float()
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets).item()
-        P = torch.sigmoid(logits).cpu().numpy()
-        D = decide(P, tune_thresholds(P, Y, ThresholdSettings()))
-        micro_f1 = 2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1)
-        supported = Y.any(axis=0)
-        precision = average_precision_score(Y[:, supported], P[:, supported])
-        return ValidationScores(loss, float(micro_f1), float(precision))
+        return validation_scores(self.validation_logits(), self.validation.Y[self.validation_rows])
 
     @torch.no_grad()
     def validation_logits(self) -> Tensor:
