@@ -301,8 +301,8 @@ class GenreClassifier:
             For people; loading never reads them.
         bundle_encoder
             Put the encoder into the folder, which then needs neither torch nor the Hub; a model
-            of words alone has none. One that was adapted, or whose folder is no longer where
-            the recipe says, goes along in any case.
+            of words alone has none. One that was adapted, or that came with the model and
+            is no folder where the recipe says, goes along in any case.
 
         Raises
         ------

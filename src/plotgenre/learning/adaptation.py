@@ -30,6 +30,7 @@ from plotgenre.learning.token_films import (
     films_of_step,
 )
 
+# Of a genre's vector that begins as its name; a unit vector's logits hardly differ.
 _HEAD_LENGTH = 3.0
 
 INITIAL_WEIGHTS, FILMS, SLICES, DROPOUT, VALIDATION = range(5)

@@ -212,8 +212,8 @@ def _ml_tomek(
     They differ where the adjusted Hamming distance of their genres exceeds the threshold. The
     majority film of a pair is the one without a minority genre, where the other has one; the
     authors' own code asks for neither (docs/architecture.md). Pereira, Costa and Silla, "MLTL: a
-    multi-label approach for the Tomek Link undersampling algorithm",
-    Neurocomputing 383 (2020). Draws nothing at random.
+    multi-label approach for the Tomek Link undersampling algorithm", Neurocomputing 383 (2020).
+    Draws nothing at random.
     """
     if len(films) < 2:
         return films
