@@ -40,8 +40,7 @@ from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
-from plotgenre.embedding.encoders import load_encoder  # noqa: E402
-from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder  # noqa: E402
+from plotgenre.embedding.encoders import load_encoder, named_encoder  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
 from plotgenre.learning.calibration import fit_calibration, sigmoid  # noqa: E402
@@ -229,11 +228,10 @@ def scored_genres(films: Films) -> tuple[npt.NDArray[np.bool_], Any, dict[str, A
 
 def recipe_of(choice: str, seed: int, encoder: str) -> Recipe:
     """The base with one thing changed; its encoder has been adapted already."""
-    kind = "onnx" if is_onnx_folder(Path(encoder)) else "sentence_transformers"
     adapted = {
         "branches.adapted": False,
         "encoder.name": encoder,
-        "encoder.kind": kind,
+        "encoder.kind": named_encoder(encoder).kind,
         "training.seed": seed,
     }
     return Recipe.load(RECIPE).with_settings(adapted | BEFORE | CHOICES.get(choice, {}))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
 
 from plotgenre.embedding.encoders.trainable import TrainableEncoder
-from plotgenre.learning.adaptation import AdaptationRun
+from plotgenre.learning.adaptation import AdaptationRun, DrawnFilms
 from plotgenre.learning.adapting_rates import FULL_RATE, rate_share
 from plotgenre.learning.token_films import Rows, batches_of_similar_length, films_of_step
 
@@ -40,11 +40,11 @@ class ContrastedRun(AdaptationRun):
     InfoNCE over cosines (van den Oord, Li and Vinyals 2018, section 2.3), of films with two slices.
     """
 
-    def summed_loss(self, films: Rows, vectors: Tensor, sizes: Tensor) -> Tensor:
+    def summed_loss(self, drawn: DrawnFilms, vectors: Tensor) -> Tensor:
         """That of the genres, and the films' contrast."""
-        summed = super().summed_loss(films, vectors, sizes)
-        ends = sizes.cumsum(0)
-        paired = ends[sizes == 2]
+        summed = super().summed_loss(drawn, vectors)
+        ends = drawn.sizes.cumsum(0)
+        paired = ends[drawn.sizes == 2]
         firsts, seconds = (
             nn.functional.normalize(vectors[paired - back], dim=1) for back in (2, 1)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from plotgenre.evaluation.evaluation import Evaluation, evaluate
 from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
-from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
+from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
@@ -216,7 +216,8 @@ def run_adaptation(
     folder: str | Path,
     *,
     validation: Corpus | None = None,
-    progress: Callable[[Evaluated], None] | None = None,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> AdaptingLog:
     """Fine-tune the recipe's encoder on the films that `run_experiment` would train on.
 
@@ -234,6 +235,7 @@ def run_adaptation(
         (validation.plots, validation.Y),
         chosen.genres,
         Path(folder),
+        None if store is None else Path(store),
         progress,
     )
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plotgenre.embedding.encoders import EncoderSettings
-from plotgenre.learning.adaptation import AdaptationRun
+from plotgenre.learning.adaptation import AdaptationRun, DrawnFilms
 from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.token_films import TokenFilms
 
@@ -54,12 +54,12 @@ def test_a_contrast_is_small_only_if_a_films_slices_are_alike(encoder, films, tm
     from adapting_ways import TEMPERATURE, ContrastedRun
 
     run = begun(ContrastedRun, encoder, films, tmp_path)
-    rows, sizes = np.array([0, 1, 2]), torch.tensor([2, 1, 2])
+    drawn = DrawnFilms(np.array([0, 1, 2]), np.arange(5), torch.tensor([2, 1, 2]))
     axes = torch.eye(encoder.dimension)
 
     def contrast(vectors):
-        plain = AdaptationRun.summed_loss(run, rows, vectors, sizes)
-        return (run.summed_loss(rows, vectors, sizes) - plain).item()
+        plain = AdaptationRun.summed_loss(run, drawn, vectors)
+        return (run.summed_loss(drawn, vectors) - plain).item()
 
     # The film of one slice has no part in it: two films, cosines 1 and 0.
     alike = contrast(axes[[0, 0, 2, 1, 1]])

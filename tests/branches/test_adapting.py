@@ -14,6 +14,7 @@ from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
+from plotgenre.embedding.store import Store
 from plotgenre.errors import InputError
 from plotgenre.learning.adapting_settings import AdaptingSettings
 
@@ -37,10 +38,10 @@ def films(film_lists):
 def adapted(films, tmp_path):
     names, train, validation = films
 
-    def adapted(encoder, **changes):
+    def adapted(encoder, store=None, **changes):
         settings = EncoderSettings(name=str(encoder), precision="float32")
         parts = (settings, SLICING, replace(SETTINGS, **changes))
-        return adapt_encoder(parts, train, validation, names, tmp_path / "deep" / "encoder")
+        return adapt_encoder(parts, train, validation, names, tmp_path / "deep" / "encoder", store)
 
     return adapted
 
@@ -109,6 +110,41 @@ def test_names_are_no_start_of_a_run_that_began_by_chance(adapted, tiny_masked):
     adapted(tiny_masked, steps=1)
     with pytest.raises(InputError, match=r"adapting\.head_start"):
         adapted(tiny_masked, steps=2, head_start="names")
+
+
+def test_a_shallower_encoder_learns_a_teachers_vectors(adapted, tiny_masked, tmp_path, films):
+    folder, store = tmp_path / "deep" / "encoder", tmp_path / "store"
+    teacher = load_encoder(EncoderSettings(name=str(tiny_masked), precision="float32"))
+    alike = {}
+    for steps in (1, 150):
+        adapted(
+            tiny_masked,
+            store,
+            layers=1,
+            teacher=str(tiny_masked),
+            teacher_weight=30.0,
+            head_start="names",
+            steps=steps,
+        )
+        student = load_encoder(EncoderSettings(name=str(folder), precision="float32"))
+        ours, theirs = (one.encode(films[2][0]) for one in (student, teacher))
+        alike[steps] = (
+            (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+        ).mean()
+    assert alike[150] > alike[1] + 0.3 * (1 - alike[1])
+    told = json.loads((folder / "adapting.json").read_text())
+    assert told["teacher"]["fingerprint"] == teacher.card.fingerprint
+    assert told["adapting"]["layers"] == 1
+    assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
+    kept = Store(store, teacher.card)
+    slices = Embedder(SLICING, teacher).slices(films[1][0])
+    assert kept.known([one for own in slices for one in own]).all()
+
+
+def test_another_teachers_checkpoints_are_refused(adapted, tiny_masked, tiny_causal):
+    adapted(tiny_masked, steps=1, teacher=str(tiny_masked))
+    with pytest.raises(InputError, match=r"teacher\.fingerprint was"):
+        adapted(tiny_masked, steps=1, teacher=str(tiny_causal))
 
 
 def test_tokens_are_those_of_the_slices_that_prediction_cuts(tiny_masked, films, monkeypatch):

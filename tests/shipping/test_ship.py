@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,24 +21,37 @@ def ship():
 def arguments(tmp_path):
     groups = {"tmdb_to_freebase": {"Horror": ["Slasher", "Horror"]}}
     (tmp_path / "tmdb_to_freebase_genres.json").write_text(json.dumps(groups))
-    return argparse.Namespace(data=tmp_path, runs=tmp_path / "runs", encoder=None)
+    return argparse.Namespace(
+        data=tmp_path, runs=tmp_path / "runs", store=tmp_path / "store", encoder=SHIPPED / "encoder"
+    )
 
 
-def test_both_models_read_the_encoder_that_the_first_one_adapts(ship, arguments):
+def test_both_models_read_one_encoder(ship, arguments):
     films, standard = ship.recipes(arguments).values()
-    assert films.branches.adapted
-    assert not standard.branches.adapted
-    adapted = arguments.runs / "films" / "checkpoints" / "encoder"
-    assert standard.encoder.name == str(adapted)
+    for recipe in (films, standard):
+        assert not recipe.branches.adapted
+        assert (recipe.encoder.kind, recipe.encoder.name) == ("onnx", str(SHIPPED / "encoder"))
     assert standard.genres.groups == {"Horror": ["Slasher", "Horror"]}
     assert not films.genres.groups
 
 
-def test_an_encoder_that_is_given_is_not_adapted(ship, arguments):
-    arguments.encoder = Path("given")
-    for recipe in ship.recipes(arguments).values():
-        assert not recipe.branches.adapted
-        assert (recipe.encoder.kind, recipe.encoder.name) == ("onnx", str(Path.cwd() / "given"))
+def test_an_encoder_is_adapted_and_then_teaches_a_shallower_one(ship, arguments, monkeypatch):
+    recipes = []
+
+    def adapted(recipe, train, folder, **rest):
+        recipes.append(recipe)
+        folder.mkdir(parents=True)
+        (folder / "adapting.json").write_text("{}")
+
+    monkeypatch.setattr(ship, "run_adaptation", adapted)
+    for _ in range(2):
+        # The second time both are there.
+        assert ship.taught_encoder(arguments, None, None) == arguments.runs / "encoder"
+    teacher, student = recipes
+    assert (teacher.adapting.layers, teacher.adapting.teacher) == (None, None)
+    at = str(arguments.runs / "teacher")
+    assert (student.encoder.name, student.adapting.teacher) == (at, at)
+    assert student.adapting.layers == 3
 
 
 def test_a_model_of_another_recipe_is_not_shipped(ship, arguments, tmp_path):
@@ -47,9 +59,9 @@ def test_a_model_of_another_recipe_is_not_shipped(ship, arguments, tmp_path):
     told = films.with_settings({"encoder.name": "elsewhere"})
     (tmp_path / "config.json").write_text(json.dumps({"recipe": told.as_dict()}))
     ship.refuse_another_recipe(tmp_path, films)
-    told = told.with_settings({"training.loss": "bce", "branches.adapted": False})
+    told = told.with_settings({"training.loss": "bce", "slicing.max_slices": 2})
     (tmp_path / "config.json").write_text(json.dumps({"recipe": told.as_dict()}))
-    with pytest.raises(SystemExit, match="by other branches, training settings"):
+    with pytest.raises(SystemExit, match="by other slicing, training settings"):
         ship.refuse_another_recipe(tmp_path, films)
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plotgenre.branches.branch import Labelled
+from plotgenre.branches.branch import Labelled, Progress
 from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder, named_encoder
 from plotgenre.embedding.slicing import Slicing
+from plotgenre.embedding.store import Store
 from plotgenre.errors import InputError
 from plotgenre.learning.adapting import adapt
-from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
+from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.token_films import TokenFilms
 
@@ -36,7 +37,8 @@ def adapt_encoder(
     validation: Labelled,
     genres: Sequence[str],
     folder: Path,
-    progress: Callable[[Evaluated], None] | None = None,
+    store: Path | None = None,
+    progress: Progress | None = None,
 ) -> AdaptingLog:
     """Fine-tune an encoder on films and write it as a sentence-transformers folder.
 
@@ -54,8 +56,10 @@ def adapt_encoder(
         Names of the ``g`` genres.
     folder
         New, empty, or what an earlier call wrote, which is replaced.
+    store
+        Folder where vectors of slices are kept: a teacher's, if there is one.
     progress
-        Called after each evaluation.
+        Whom to tell.
 
     Raises
     ------
@@ -70,20 +74,32 @@ def adapt_encoder(
     encoder_settings, slicing, adapting = settings
     from plotgenre.embedding.encoders.trainable import TrainableEncoder
 
-    encoder = TrainableEncoder(encoder_settings, adapting.dropout)
+    encoder = TrainableEncoder(encoder_settings, adapting.dropout, adapting.layers)
     films = (
         token_films("train", encoder, slicing, train),
         token_films("validation", encoder, slicing, validation),
     )
+    progress = progress or Progress()
     facts = {
         "encoder.fingerprint": encoder.card.fingerprint,
         "encoder.precision": encoder.card.precision,
         "genres": list(genres),
     }
-    names = encoder.source.encode(genres) if adapting.head_start == "names" else None
-    log = adapt(encoder, films, adapting, checkpoints_of(folder), facts, progress, names)
+    teacher, taught = None, None
+    if adapting.teacher is not None:
+        teacher = load_encoder(named_encoder(adapting.teacher))
+        facts["teacher.fingerprint"] = teacher.card.fingerprint
+        kept = None if store is None else Store(store, teacher.card)
+        slices = [one for own in slices_of(encoder, slicing, train[0]) for one in own]
+        taught = Embedder(slicing, teacher, kept).vectors(slices, progress.embedding)
+    # Of layers that are left out the rest knows nothing yet, so the teacher says the names.
+    names = (teacher or encoder.source).encode(genres) if adapting.head_start == "names" else None
+    log = adapt(
+        encoder, films, adapting, checkpoints_of(folder), facts, progress.adapting, names, taught
+    )
     told = {
         "source": encoder.card.as_dict(),
+        "teacher": None if teacher is None else teacher.card.as_dict(),
         "slicing": asdict(slicing),
         "adapting": asdict(adapting),
         "films": {"train": len(films[0]), "validation": len(films[1])},
@@ -105,7 +121,7 @@ def token_films(
     name: str, encoder: TrainableEncoder, slicing: Slicing, labelled: Labelled
 ) -> TokenFilms:
     """The tokens of the films' slices, cut exactly as prediction cuts them."""
-    slices = Embedder(slicing, encoder.source).slices(labelled[0])
+    slices = slices_of(encoder, slicing, labelled[0])
     texts = [text for one in slices for text in one]
     ids = [
         one
@@ -115,6 +131,11 @@ def token_films(
     ends = np.cumsum([len(one) for one in slices]).tolist()
     own = [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     return TokenFilms.of(name, own, labelled[1])
+
+
+def slices_of(encoder: TrainableEncoder, slicing: Slicing, plots: Sequence[str]) -> list[list[str]]:
+    """The slices of each plot."""
+    return Embedder(slicing, encoder.source).slices(plots)
 
 
 def _refuse_other_content(folder: Path) -> None:

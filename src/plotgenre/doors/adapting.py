@@ -1,8 +1,7 @@
-"""The adapt command: its settings, and its evaluations in a line each."""
+"""The adapt command: its settings, and what it leaves behind."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +16,15 @@ from plotgenre.doors.options import (
     Paths,
     PlotColumn,
     Separator,
+    StoreFolder,
     columns_of,
+    default_store,
     read_films,
     read_recipe,
 )
 
 if TYPE_CHECKING:
-    from plotgenre.learning.adapting_log import AdaptingLog, Evaluated
+    from plotgenre.learning.adapting_log import AdaptingLog
 
 
 def adapt(
@@ -42,11 +43,13 @@ def adapt(
     genres_column: GenresColumn = "genres",
     separator: Separator = None,
     genres_file: GenresFile = None,
+    store: StoreFolder = None,
 ) -> None:
     """Fine-tune the recipe's encoder on films with genres; train then reads it by encoder.name.
 
     After an interrupt, the same command goes on where it stopped.
     """
+    from plotgenre.doors import screen
     from plotgenre.experiment import run_adaptation
 
     chosen = read_recipe(recipe, set or [], merges, groups)
@@ -57,26 +60,16 @@ def adapt(
     held_out = (
         None if validation is None else read_films([validation], format, columns, genres_file)
     )
-    log = run_adaptation(chosen, films, output, validation=held_out, progress=show_evaluated)
+    with screen.progress() as progress:
+        log = run_adaptation(
+            chosen,
+            films,
+            output,
+            validation=held_out,
+            store=store or default_store(),
+            progress=progress,
+        )
     show_end(log, output)
-
-
-def show_evaluated(evaluated: Evaluated) -> None:
-    """One line on standard error."""
-    loss, scores = evaluated.train_loss, evaluated.validation
-    trained = (
-        f"loss {loss:.4f}  {evaluated.tokens_per_second:,.0f} tokens/s  "
-        if loss is not None
-        else ""
-    )
-    steps = f"/{evaluated.steps:,}" if evaluated.steps else ""
-    print(
-        f"step {evaluated.step:,}{steps}  {evaluated.seconds / 60:.1f} min  {trained}"
-        f"validation loss {scores.loss:.4f}  micro-F1 {scores.micro_f1:.3f}  "
-        f"macro average precision {scores.macro_average_precision:.3f}",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def show_end(log: AdaptingLog, folder: Path) -> None:

@@ -32,12 +32,12 @@ def export_encoder(
 
     Rounded weights make another encoder: a model takes it by the command bundle alone.
     """
+    from plotgenre.embedding.encoders import named_encoder
     from plotgenre.embedding.encoders.export import export_encoder as export
-    from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder
     from plotgenre.recipe import Recipe
 
     given = {
-        "encoder.kind": "onnx" if is_onnx_folder(Path(name)) else "sentence_transformers",
+        "encoder.kind": named_encoder(name).kind,
         "encoder.name": name,
         "encoder.revision": revision,
         "encoder.pooling": pooling,

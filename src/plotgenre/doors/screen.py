@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from plotgenre.branches.branch import Progress as Listeners
-from plotgenre.doors.adapting import show_evaluated
 from plotgenre.lexicon.reading import PlotsRead
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from plotgenre.evaluation.comparison import Comparison, HeadlineRow
     from plotgenre.evaluation.evaluation import Evaluation
     from plotgenre.experiment import Experiment
+    from plotgenre.learning.adapting_log import Evaluated
     from plotgenre.learning.history import EpochScores
     from plotgenre.learning.sparse_fitting import GenresFitted
 
@@ -49,8 +49,26 @@ def progress() -> Iterator[Listeners]:
     )
     with bars:
         yield Listeners(
-            _EmbeddingBar(bars, console), _EpochLine(console), _LexicalBar(bars), show_evaluated
+            _EmbeddingBar(bars, console), _EpochLine(console), _LexicalBar(bars), _show_evaluated
         )
+
+
+def _show_evaluated(evaluated: Evaluated) -> None:
+    """One line on standard error."""
+    loss, scores = evaluated.train_loss, evaluated.validation
+    trained = (
+        f"loss {loss:.4f}  {evaluated.tokens_per_second:,.0f} tokens/s  "
+        if loss is not None
+        else ""
+    )
+    steps = f"/{evaluated.steps:,}" if evaluated.steps else ""
+    print(
+        f"step {evaluated.step:,}{steps}  {evaluated.seconds / 60:.1f} min  {trained}"
+        f"validation loss {scores.loss:.4f}  micro-F1 {scores.micro_f1:.3f}  "
+        f"macro average precision {scores.macro_average_precision:.3f}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 class _EmbeddingBar:

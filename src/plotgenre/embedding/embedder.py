@@ -96,12 +96,16 @@ class Embedder:
         slices = self.slices(plots)
         offsets = np.concatenate([[0], np.cumsum([len(one) for one in slices])]).astype(np.int64)
         texts = [text for one in slices for text in one]
+        return Bags(self.vectors(texts, progress), offsets)
+
+    def vectors(self, texts: Sequence[str], progress: ProgressListener | None = None) -> Vectors:
+        """Vectors (n, d) of ``n`` texts that are slices already."""
         distinct = list(dict.fromkeys(texts))
         vectors = self._vectors(distinct, progress)
         if len(distinct) < len(texts):
             row_of = {text: row for row, text in enumerate(distinct)}
             vectors = vectors[[row_of[text] for text in texts]]
-        return Bags(vectors, offsets)
+        return vectors
 
     def _vectors(self, texts: list[str], progress: ProgressListener | None) -> Vectors:
         if self.store is None:

@@ -78,6 +78,25 @@ class Stepped:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnFilms:
+    """Some train films of a step.
+
+    Parameters
+    ----------
+    films
+        Their rows, shape (n,).
+    slices
+        Rows of their drawn slices, one film's after the other, shape (b,).
+    sizes
+        How many of these each film has, shape (n,).
+    """
+
+    films: Rows
+    slices: Rows
+    sizes: Tensor
+
+
 class AdaptationRun:
     """An adaptation between two steps: encoder, head, optimizer, average of the weights.
 
@@ -168,7 +187,7 @@ class AdaptationRun:
             self.encoder.module.eval()
             slices, sizes = self.validation.slices_of(self.validation_rows)
             vectors, _ = self._vectors(self.validation, slices)
-            return _means(self.head(vectors), self._on_device(sizes))
+            return film_means(self.head(vectors), self._on_device(sizes))
 
     def finish(self) -> None:
         """Leave the average in the encoder, if one is kept."""
@@ -236,7 +255,8 @@ class AdaptationRun:
                 first = int(sizes[: part[0]].sum())
                 own = slices[first : first + int(sizes[part].sum())]
                 vectors, wasted = self._vectors(self.train, own)
-                summed = self.summed_loss(films[part], vectors, self._on_device(sizes[part]))
+                drawn = DrawnFilms(films[part], own, self._on_device(sizes[part]))
+                summed = self.summed_loss(drawn, vectors)
                 # A sum over genres: Adam's steps are the same at any scale, but `clip` has one.
                 (summed / scored).backward()  # type: ignore[no-untyped-call]
                 loss, padded = loss + summed.item(), padded + wasted
@@ -254,22 +274,20 @@ class AdaptationRun:
         slices, sizes = self.train.draw(films, settings.slices, rng)
         return films, slices, sizes
 
-    def summed_loss(self, films: Rows, vectors: Tensor, sizes: Tensor) -> Tensor:
+    def summed_loss(self, drawn: DrawnFilms, vectors: Tensor) -> Tensor:
         """Cross-entropy summed over genres and over what is scored: films, or slices.
 
         Parameters
         ----------
-        films
-            Rows of ``n`` train films.
+        drawn
+            ``n`` films and ``b`` slices of them.
         vectors
-            Of the films' drawn slices, one film's after the other, shape (b, d).
-        sizes
-            How many slices each film has of them, shape (n,).
+            Of these slices, shape (b, d).
         """
-        targets = self.targets(films)
+        targets, sizes = self.targets(drawn.films), drawn.sizes
         if self.settings.loss_on == "film":
             # The film, not the slice, carries the genres.
-            vectors = _means(vectors, sizes)
+            vectors = film_means(vectors, sizes)
         else:
             targets = targets.repeat_interleave(sizes, dim=0)
         dropped = nn.functional.dropout(vectors, self.settings.head_dropout)
@@ -334,7 +352,8 @@ class AdaptationRun:
         return torch.from_numpy(array).to(self.device)
 
 
-def _means(values: Tensor, sizes: Tensor) -> Tensor:
+def film_means(values: Tensor, sizes: Tensor) -> Tensor:
+    """Means over each film's slices: from (b, k) and the slices of each, (n,), to (n, k)."""
     return sum_over_slices(values, sizes) / sizes[:, None]
 
 

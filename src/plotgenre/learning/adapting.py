@@ -38,6 +38,7 @@ def adapt(
     facts: Mapping[str, Any],
     progress: Callable[[Evaluated], None] | None = None,
     names: npt.NDArray[np.float32] | None = None,
+    teacher: npt.NDArray[np.floating] | None = None,
 ) -> AdaptingLog:
     """Fine-tune an encoder, with a linear layer from its vectors to genres on top, in place.
 
@@ -66,12 +67,16 @@ def adapt(
     names
         What the encoder says of each genre's name, shape (g, d); needed where the layer on top is
         to begin so.
+    teacher
+        What another encoder says of each slice of the train films, shape (n_slices, d); needed
+        where one is to be learned from.
 
     Raises
     ------
     InputError
         If the checkpoints are those of another run, no drawn validation film has a genre, or
-        ``names`` and ``settings.head_start`` do not agree.
+        ``names`` and ``settings.head_start``, or the teacher's vectors and the encoder's, do not
+        agree.
     RecipeError
         If there is nothing left to learn, or the loss is no longer finite.
     MissingExtraError
@@ -84,6 +89,7 @@ def adapt(
         )
     try:
         from plotgenre.learning.adaptation import AdaptationRun
+        from plotgenre.learning.distillation import DistillationRun
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("torch", "sklearn"):
             raise MissingExtraError("Adapting an encoder", "train") from error
@@ -93,7 +99,10 @@ def adapt(
     )
     found = checkpoints.latest()
     states = folder / STATES_FILE
-    run = AdaptationRun(encoder, *films, settings, states)
+    if teacher is None:
+        run = AdaptationRun(encoder, *films, settings, states)
+    else:
+        run = DistillationRun(encoder, *films, settings, states, teacher)
     if not films[1].Y[run.validation_rows].any():
         raise InputError("no drawn validation film has a genre, so no evaluation would say a thing")
     adaptation = _Adaptation(run, checkpoints, progress)
@@ -212,14 +221,18 @@ def _identity(
 ) -> dict[str, Any]:
     identity = {f"adapting.{name}": value for name, value in asdict(settings).items()}
     # How often a run is looked at and saved does not change what it learns, and when it ends may
-    # be decided anew.
-    for free in ("checkpoint_every", "evaluate_every", "steps", "minutes"):
+    # be decided anew. Where the teacher lies says less than its fingerprint, which is a fact.
+    for free in ("checkpoint_every", "evaluate_every", "steps", "minutes", "teacher"):
         del identity[f"adapting.{free}"]
     # So that checkpoints from before there were such settings go on.
     if not settings.cache_frozen:
         del identity["adapting.cache_frozen"]
     if settings.head_start == "chance":
         del identity["adapting.head_start"]
+    if settings.layers is None:
+        del identity["adapting.layers"]
+    if settings.teacher is None:
+        del identity["adapting.teacher_weight"]
     for name, side in zip(("train", "validation"), films, strict=True):
         identity |= {f"{name}.films": len(side), f"{name}.digest": side.digest()}
     return identity | dict(facts)

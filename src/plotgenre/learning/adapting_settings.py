@@ -34,6 +34,16 @@ class AdaptingSettings:
     batch_tokens
         Tokens of a forward pass at most, padding included; within a part, slices of similar
         length go together.
+    layers
+        How many of the encoder's blocks are kept, the first, the last and some evenly between them
+        (Sanh et al. 2019, DistilBERT, section 3); ``None`` keeps all. Half of them read twice as
+        fast, and want a teacher.
+    teacher
+        An encoder, as a folder or a name like ``encoder.name``, whose slice vectors the adapted one
+        learns to give as well; ``None`` is none.
+    teacher_weight
+        What one less the cosine with the teacher's vector, the mean over a film's slices, counts
+        beside the film's cross-entropy summed over genres.
     loss_on
         ``film``: a film's slice vectors are averaged, and the film is scored, for the film
         carries the genres, not each slice. ``slice``: every slice is scored on its film's genres.
@@ -90,6 +100,9 @@ class AdaptingSettings:
     slices: Annotated[int, Field(ge=1)] = 2
     accumulation: Annotated[int, Field(ge=1)] = 1
     batch_tokens: Annotated[int, Field(ge=1)] = 1024
+    layers: Annotated[int, Field(ge=1)] | None = None
+    teacher: Annotated[str, Field(min_length=1)] | None = None
+    teacher_weight: _Rate = 100.0
     loss_on: Literal["film", "slice"] = "film"
     learning_rate: _Rate = 1e-4
     head_learning_rate: _Rate = 5e-3

@@ -59,7 +59,7 @@ def fit_model(
     progress = progress or Progress()
     encoder = recipe.encoder
     if recipe.branches.adapted:
-        encoder = _adapted(recipe, train, validation, checkpoints, progress)
+        encoder = _adapted(recipe, train, validation, store, checkpoints, progress)
     branches: dict[str, Branch] = {}
     history: History | None = None
     if recipe.branches.semantic:
@@ -107,7 +107,12 @@ def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | Non
 
 
 def _adapted(
-    recipe: Recipe, train: Corpus, validation: Corpus, checkpoints: Path | None, progress: Progress
+    recipe: Recipe,
+    train: Corpus,
+    validation: Corpus,
+    store: Path | None,
+    checkpoints: Path | None,
+    progress: Progress,
 ) -> EncoderSettings:
     """How the encoder that has learned from the train films is loaded."""
     if checkpoints is None:
@@ -124,7 +129,8 @@ def _adapted(
         (validation.plots, validation.Y),
         train.genres,
         folder,
-        progress.adapting,
+        store,
+        progress,
     )
     # The prompt is no part of the folder; the revision was that of the encoder before.
     return replace(recipe.encoder, name=str(folder), revision=None)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder, trainable
 from plotgenre.embedding.encoders.trainable import TrainableEncoder, layer_depths
 from plotgenre.errors import EncoderError
 
@@ -122,3 +122,36 @@ def test_a_model_without_blocks_is_refused() -> None:
 def test_other_kinds_are_refused(tiny_static: Path) -> None:
     with pytest.raises(EncoderError, match="kind 'static' cannot be adapted"):
         TrainableEncoder(EncoderSettings(kind="static", name=str(tiny_static)))
+
+
+def test_a_shallower_encoder_is_the_same_without_blocks(
+    tiny: Path, sentences: list[str], tmp_path: Path
+) -> None:
+    """Of two blocks the first is kept; what was the second one's input is then the output."""
+    settings = EncoderSettings(name=str(tiny), precision="float32")
+    encoder, whole = TrainableEncoder(settings, layers=1), TrainableEncoder(settings)
+    assert max(encoder.depths.values()) == 1
+    own, all_of_them = (dict(one.module.named_parameters()) for one in (encoder, whole))
+    assert own.keys() < all_of_them.keys()
+    assert all(torch.equal(own[name], all_of_them[name]) for name in own)
+    encoder.module.eval()
+    with torch.no_grad():
+        ours = encoder.vectors(*padded(encoder, sentences))
+        assert (ours - whole.vectors(*padded(whole, sentences))).abs().max() > 0.01
+    encoder.save(tmp_path / "saved")
+    saved = load_encoder(EncoderSettings(name=str(tmp_path / "saved"), precision="float32"))
+    np.testing.assert_allclose(saved.encode(sentences), ours, atol=1e-5)
+    with pytest.raises(EncoderError, match=r"adapting\.layers is 3, but .* has 2 blocks"):
+        TrainableEncoder(settings, layers=3)
+
+
+def test_blocks_are_kept_evenly_with_the_first_and_the_last() -> None:
+    from transformers import GPT2Config, GPT2Model
+
+    for count, kept in ((3, [0, 2, 5]), (2, [0, 5]), (4, [0, 2, 3, 5]), (6, [0, 1, 2, 3, 4, 5])):
+        model = GPT2Model(GPT2Config(n_layer=6, n_embd=8, n_head=2, vocab_size=9))
+        before = list(model.h)
+        trainable._keep_blocks(model, count, "causal")
+        assert [before.index(block) for block in model.h] == kept
+        assert [block.attn.layer_idx for block in model.h] == list(range(count))
+        assert model.config.num_hidden_layers == count

@@ -23,9 +23,18 @@ __all__ = [
     "Vectors",
     "Weights",
     "load_encoder",
+    "named_encoder",
     "save_encoder",
     "saved_encoder",
 ]
+
+
+def named_encoder(name: str) -> EncoderSettings:
+    """The settings of an ONNX folder, or else of a sentence-transformers folder or Hub id."""
+    from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder
+
+    onnx = is_onnx_folder(Path(name))
+    return EncoderSettings(kind="onnx" if onnx else "sentence_transformers", name=name)
 
 
 def load_encoder(settings: EncoderSettings) -> Encoder:

@@ -36,14 +36,19 @@ class TrainableEncoder:
         transformer's multiplications alone run in it, as they do in `TransformerEncoder`.
     dropout
         Of the model's own dropout layers, whatever it came with.
+    layers
+        Blocks that are kept, the first, the last and some evenly between; ``None`` keeps all.
 
     Raises
     ------
     MissingExtraError, EncoderError
-        As `TransformerEncoder`; also if the encoder is of a kind that cannot be trained here.
+        As `TransformerEncoder`; also if the encoder is of a kind that cannot be trained here, or
+        has fewer blocks than are to be kept.
     """
 
-    def __init__(self, settings: EncoderSettings, dropout: float = 0.0) -> None:
+    def __init__(
+        self, settings: EncoderSettings, dropout: float = 0.0, layers: int | None = None
+    ) -> None:
         if settings.kind != "sentence_transformers":
             raise EncoderError(
                 f"an encoder of kind {settings.kind!r} cannot be adapted; "
@@ -52,6 +57,8 @@ class TrainableEncoder:
         self._source = TransformerEncoder(replace(settings, precision="float32"))
         self._model = self._source.model.float()
         self._bfloat16 = runs_in_bfloat16(settings, self._model.device)
+        if layers is not None:
+            _keep_blocks(self._model, layers, settings.name)
         self.depths: Mapping[str, int] = layer_depths(self._model, settings.name)
         self._name = settings.name
         _set_dropout(self._model, dropout)
@@ -161,6 +168,30 @@ def _blocks(model: nn.Module, name: str) -> tuple[str, nn.ModuleList]:
         if isinstance(module, nn.ModuleList) and len(module) == layers:
             return path, module
     raise EncoderError(f"the encoder {name!r} has no list of {layers} blocks to be adapted")
+
+
+def _keep_blocks(model: nn.Module, count: int, name: str) -> None:
+    """Take the blocks between those kept out of the model and its configuration."""
+    path, blocks = _blocks(model, name)
+    if count > len(blocks):
+        raise EncoderError(
+            f"adapting.layers is {count}, but the encoder {name!r} has {len(blocks)} blocks"
+        )
+    # A single one is the first: what stands above it has never seen embeddings.
+    rows = np.linspace(0, len(blocks) - 1, count).round().astype(int).tolist()
+    kept = nn.ModuleList([blocks[row] for row in rows])
+    where, _, last = path.rpartition(".")
+    setattr(model.get_submodule(where), last, kept)
+    for place, block in enumerate(kept):
+        parts: Iterable[Any] = block.modules()
+        for module in parts:
+            # Under which a causal block keeps what it has read.
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = place
+    for module in model.modules():
+        config: Any = getattr(module, "config", None)
+        if getattr(config, "num_hidden_layers", None) == len(blocks):
+            config.num_hidden_layers = count
 
 
 def _set_dropout(model: nn.Module, dropout: float) -> None:
