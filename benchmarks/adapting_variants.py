@@ -47,6 +47,7 @@ from plotgenre import Recipe  # noqa: E402
 from plotgenre.branches.adapting import token_films  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.films import targets  # noqa: E402
+from plotgenre.embedding.embedder import Embedder  # noqa: E402
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder  # noqa: E402
 from plotgenre.embedding.encoders.encoder import BUNDLED  # noqa: E402
 from plotgenre.embedding.encoders.trainable import TrainableEncoder  # noqa: E402
@@ -124,10 +125,10 @@ class Probes:
     def tokens(self) -> tuple[TokenFilms, TokenFilms]:
         """The drawn train films, and the validation films."""
         encoder = self.fresh_encoder()
+        embedder = Embedder(self.recipe.slicing, encoder.source)
         sides = (("train", self.train.take(self.rows)), ("validation", self.asked))
         return tuple(
-            token_films(name, encoder, self.recipe.slicing, (side.plots, side.Y))
-            for name, side in sides
+            token_films(name, encoder, embedder.slices(side.plots), side.Y) for name, side in sides
         )
 
     def fresh_encoder(self) -> TrainableEncoder:

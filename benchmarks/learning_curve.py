@@ -30,6 +30,7 @@ from pages import between_marks, write_results  # noqa: E402
 from plotgenre import read_corpus  # noqa: E402
 from plotgenre.branches.adapting import token_films  # noqa: E402
 from plotgenre.corpus.genres import choose_genres  # noqa: E402
+from plotgenre.embedding.embedder import Embedder  # noqa: E402
 from plotgenre.embedding.encoders.encoder import BUNDLED, EncoderSettings  # noqa: E402
 from plotgenre.embedding.encoders.trainable import TrainableEncoder  # noqa: E402
 
@@ -83,7 +84,8 @@ def train_tokens(data: Path) -> int:
     recipe, films = recipe_of(BASE, 0, BUNDLED), read_corpus(data / "train.parquet")
     films = choose_genres(films, recipe.genres).corpus
     encoder = TrainableEncoder(EncoderSettings(kind="sentence_transformers", name=BUNDLED))
-    return len(token_films("train", encoder, recipe.slicing, (films.plots, films.Y)).ids)
+    slices = Embedder(recipe.slicing, encoder.source).slices(films.plots)
+    return len(token_films("train", encoder, slices, films.Y).ids)
 
 
 def passes(log: dict[str, Any], tokens: int) -> list[dict[str, float]]:

@@ -5,9 +5,10 @@
 DATA holds train.parquet, validation.parquet, test.parquet and tmdb_to_freebase_genres.json. `films`
 has the corpus's own genres; `standard` the 19 of most catalogues, learned from the corpus's genres
 through the map (the column tmdb_genres only evaluates). Both read one encoder: MiniLM is adapted to
-the films, then half of its layers learn to say what all of them say. With --encoder, such as
-src/plotgenre/shipped/encoder, they are fitted to the one that stands there, which takes minutes
-instead of hours. What is done already is not done again, so that an interrupted run goes on.
+the films, then half of its layers, reading half of the tokens, learn to say what the whole says.
+With --encoder, such as src/plotgenre/shipped/encoder, they are fitted to the one that stands there,
+which takes minutes instead of hours. What is done already is not done again, so that an interrupted
+run goes on.
 
 Writes the models to src/plotgenre/shipped, and what they score to shipping/results.json.
 """
@@ -38,6 +39,7 @@ from plotgenre.experiment import Scored, run_adaptation, score_classifier
 from plotgenre.hub import SHIPPED
 from plotgenre.model.bundling import bundle_model
 from plotgenre.whole_files import write_whole
+from terse import terse
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
 WEIGHTS: Literal["int8"] = "int8"
@@ -48,7 +50,7 @@ MOST_LOST, MOST_MB = 0.003, 40
 STUDENT = {
     "adapting.layers": 3,
     "adapting.head_start": "names",
-    "adapting.learning_rate": 3e-4,
+    "adapting.learning_rate": 7e-4,
     "adapting.frozen_layers": 2,
     "adapting.clip": 20.0,
     "adapting.steps": 5200,
@@ -105,7 +107,9 @@ def main() -> None:
             lost = what_is_lost(name, whole, films["test"], short)
             results.setdefault("rounding", {})[name] = lost
     if exact:
-        results["adapting"] = json.loads((arguments.encoder / LOG_FILE).read_text())["log"]
+        for part, name in (("adapting", "teacher"), ("teaching", "encoder")):
+            told = json.loads((arguments.runs / name / LOG_FILE).read_text())
+            results[part] = told["log"]
     results["megabytes"] = placed(arguments.runs / "rounded")
     write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
 
@@ -119,24 +123,27 @@ def refuse_another_recipe(model: Path, recipe: Recipe) -> None:
 
 
 def adapted_before(encoder: Path) -> dict[str, Any]:
-    """What is known of an encoder: the log of its adapting, and what its rounding lost then."""
+    """What is known of an encoder: the logs of how it was made, and what its rounding lost then."""
     known = json.loads(RESULTS.read_text())
     told = json.loads((encoder / DESCRIPTION_FILE).read_text())
     if told["fingerprint"] != known["films"]["encoder"]["fingerprint"]:
         raise SystemExit(
             f"{encoder} is not the encoder that {RESULTS} tells of; leave out --encoder"
         )
-    return {part: known[part] for part in ("adapting", "rounding")}
+    return {part: known[part] for part in ("adapting", "teaching", "rounding")}
 
 
 def taught_encoder(arguments: argparse.Namespace, train: Corpus, validation: Corpus) -> Path:
-    """An adapted encoder, then one of half its layers that it has taught."""
+    """An adapted encoder, then one of half its layers and half its tokens that it has taught."""
     best = Recipe.load("best")
-    teacher, student = (arguments.runs.absolute() / name for name in ("teacher", "encoder"))
-    taught = {"encoder.name": str(teacher), "adapting.teacher": str(teacher)} | STUDENT
+    names = ("teacher", "terse", "encoder")
+    teacher, begun, student = (arguments.runs.absolute() / name for name in names)
+    taught = {"encoder.name": str(begun), "adapting.teacher": str(teacher)} | STUDENT
     for folder, settings in ((teacher, {}), (student, taught)):
         if (folder / LOG_FILE).exists():
             continue
+        if settings and not begun.exists():
+            terse(teacher, begun)
         said(f"== adapting the {folder.name}")
         with progress() as listeners:
             run_adaptation(
@@ -156,6 +163,8 @@ def recipes(arguments: argparse.Namespace) -> dict[str, Recipe]:
     groups = json.loads((arguments.data / "tmdb_to_freebase_genres.json").read_text())
     fitted_to = {
         "branches.adapted": False,
+        # As much text as the tokens of the recipe, now that half of them are skipped.
+        "slicing.tokens": best.slicing.tokens // 2,
         "encoder.name": str(arguments.encoder.absolute()),
         "encoder.kind": named_encoder(str(arguments.encoder)).kind,
     }

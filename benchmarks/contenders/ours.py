@@ -34,10 +34,13 @@ class Ours(Contender):
         settings, told = Recipe.load(recipe), "encoding is not in fit seconds"
         self.adapted = settings.branches.adapted
         if self.adapted:
+            shipped = json.loads((SHIPPED / "films" / "config.json").read_text())["recipe"]
+            read = {f"slicing.{name}": value for name, value in shipped["slicing"].items()}
             encoder = {"encoder.kind": "onnx", "encoder.name": str(SHIPPED / ENCODER_FOLDER)}
-            settings = settings.with_settings({"branches.adapted": False} | encoder)
-            self.scaled_seconds = json.loads(SHIPPING.read_text())["adapting"]["seconds"]
-            told += ", adapting the package's encoder is"
+            settings = settings.with_settings({"branches.adapted": False} | encoder | read)
+            known = json.loads(SHIPPING.read_text())
+            self.scaled_seconds = sum(known[log]["seconds"] for log in ("adapting", "teaching"))
+            told += ", making the package's encoder is"
         self.model, self.store = GenreClassifier(settings, store), store
         self.notes = f"recipe `{recipe}`; {told}, the artefact is the model"
 

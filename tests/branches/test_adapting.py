@@ -151,8 +151,8 @@ def test_tokens_are_those_of_the_slices_that_prediction_cuts(tiny_masked, films,
     monkeypatch.setattr(adapting, "_CHUNK_SLICES", 7)
     settings = EncoderSettings(name=str(tiny_masked), precision="float32", prompt="Plot: ")
     encoder = TrainableEncoder(settings)
-    found = token_films("train", encoder, SLICING, films[1])
     slices = Embedder(SLICING, load_encoder(settings)).slices(films[1][0])
+    found = token_films("train", encoder, slices, films[1][1])
     assert np.diff(found.film_offsets).tolist() == [len(own) for own in slices]
     expected = [ids for own in slices for ids in encoder.ids(own)]
     assert np.array_equal(found.ids, np.concatenate(expected))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -39,18 +40,20 @@ def test_an_encoder_is_adapted_and_then_teaches_a_shallower_one(ship, arguments,
     recipes = []
 
     def adapted(recipe, train, folder, **rest):
+        assert Path(recipe.encoder.name).is_dir() == bool(recipes)
         recipes.append(recipe)
         folder.mkdir(parents=True)
         (folder / "adapting.json").write_text("{}")
 
     monkeypatch.setattr(ship, "run_adaptation", adapted)
+    monkeypatch.setattr(ship, "terse", lambda teacher, begun: begun.mkdir())
     for _ in range(2):
         # The second time both are there.
         assert ship.taught_encoder(arguments, None, None) == arguments.runs / "encoder"
     teacher, student = recipes
     assert (teacher.adapting.layers, teacher.adapting.teacher) == (None, None)
-    at = str(arguments.runs / "teacher")
-    assert (student.encoder.name, student.adapting.teacher) == (at, at)
+    begun, at = (str(arguments.runs / name) for name in ("terse", "teacher"))
+    assert (student.encoder.name, student.adapting.teacher) == (begun, at)
     assert student.adapting.layers == 3
 
 

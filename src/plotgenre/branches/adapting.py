@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from plotgenre.branches.branch import Labelled, Progress
 from plotgenre.embedding.embedder import Embedder
@@ -75,23 +76,28 @@ def adapt_encoder(
     from plotgenre.embedding.encoders.trainable import TrainableEncoder
 
     encoder = TrainableEncoder(encoder_settings, adapting.dropout, adapting.layers)
-    films = (
-        token_films("train", encoder, slicing, train),
-        token_films("validation", encoder, slicing, validation),
-    )
     progress = progress or Progress()
+    teacher = None if adapting.teacher is None else load_encoder(named_encoder(adapting.teacher))
+    # The teacher's own slices, if there is one: the store may have its vectors already.
+    cutter = Embedder(slicing, teacher or encoder.source)
+    slices = {
+        side: cutter.slices(own[0]) for side, own in (("train", train), ("validation", validation))
+    }
+    films = (
+        token_films("train", encoder, slices["train"], train[1]),
+        token_films("validation", encoder, slices["validation"], validation[1]),
+    )
     facts = {
         "encoder.fingerprint": encoder.card.fingerprint,
         "encoder.precision": encoder.card.precision,
         "genres": list(genres),
     }
-    teacher, taught = None, None
-    if adapting.teacher is not None:
-        teacher = load_encoder(named_encoder(adapting.teacher))
+    taught = None
+    if teacher is not None:
         facts["teacher.fingerprint"] = teacher.card.fingerprint
         kept = None if store is None else Store(store, teacher.card)
-        slices = [one for own in slices_of(encoder, slicing, train[0]) for one in own]
-        taught = Embedder(slicing, teacher, kept).vectors(slices, progress.embedding)
+        texts = [one for own in slices["train"] for one in own]
+        taught = Embedder(slicing, teacher, kept).vectors(texts, progress.embedding)
     # Of layers that are left out the rest knows nothing yet, so the teacher says the names.
     names = (teacher or encoder.source).encode(genres) if adapting.head_start == "names" else None
     log = adapt(
@@ -118,10 +124,12 @@ def checkpoints_of(folder: Path) -> Path:
 
 
 def token_films(
-    name: str, encoder: TrainableEncoder, slicing: Slicing, labelled: Labelled
+    name: str,
+    encoder: TrainableEncoder,
+    slices: Sequence[Sequence[str]],
+    Y: npt.NDArray[np.bool_],
 ) -> TokenFilms:
-    """The tokens of the films' slices, cut exactly as prediction cuts them."""
-    slices = slices_of(encoder, slicing, labelled[0])
+    """The tokens of ``n`` films' slices; ``Y`` of (n, g) says the genres."""
     texts = [text for one in slices for text in one]
     ids = [
         one
@@ -130,12 +138,7 @@ def token_films(
     ]
     ends = np.cumsum([len(one) for one in slices]).tolist()
     own = [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    return TokenFilms.of(name, own, labelled[1])
-
-
-def slices_of(encoder: TrainableEncoder, slicing: Slicing, plots: Sequence[str]) -> list[list[str]]:
-    """The slices of each plot."""
-    return Embedder(slicing, encoder.source).slices(plots)
+    return TokenFilms.of(name, own, Y)
 
 
 def _refuse_other_content(folder: Path) -> None:
