@@ -15,7 +15,7 @@ from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
-from plotgenre.errors import InputError
+from plotgenre.errors import InputError, RecipeError
 from plotgenre.learning.adapting_settings import AdaptingSettings
 
 SLICING = Slicing(tokens=16, overlap=4, max_slices=3)
@@ -139,6 +139,11 @@ def test_a_shallower_encoder_learns_a_teachers_vectors(adapted, tiny_masked, tmp
     kept = Store(store, teacher.card)
     slices = Embedder(SLICING, teacher).slices(films[1][0])
     assert kept.known([one for own in slices for one in own]).all()
+
+
+def test_a_teacher_of_longer_vectors_is_refused_before_it_reads(adapted, tiny_masked):
+    with pytest.raises(RecipeError, match=r"vectors of 384 numbers; expected 32"):
+        adapted(tiny_masked, teacher="all-MiniLM-L6-v2")
 
 
 def test_another_teachers_checkpoints_are_refused(adapted, tiny_masked, tiny_causal):

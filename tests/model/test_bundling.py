@@ -51,9 +51,11 @@ def test_a_whole_encoder_keeps_its_fingerprint(fitted, saved_model, tmp_path, fi
 
 
 def test_a_rounded_model_is_bundled_again_as_it_is(small, tmp_path):
-    assert bundle_model(small, tmp_path / "copy").weights == "int8"
-    old, new = (json.loads((at / "config.json").read_text()) for at in (small, tmp_path / "copy"))
-    assert new["encoder"]["fingerprint"] == old["encoder"]["fingerprint"]
+    for weights in ("float32", "int8"):
+        copy = tmp_path / weights
+        assert bundle_model(small, copy, weights).weights == "int8"
+        old, new = (json.loads((at / "config.json").read_text()) for at in (small, copy))
+        assert new["encoder"]["fingerprint"] == old["encoder"]["fingerprint"]
 
 
 def test_an_encoder_that_models_share_is_bundled_too(saved_model, small, tmp_path):

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from plotgenre.branches.branch import Labelled, Progress
 from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder, named_encoder
+from plotgenre.embedding.encoders import Encoder, EncoderSettings, load_encoder, named_encoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
-from plotgenre.errors import InputError
+from plotgenre.errors import InputError, RecipeError
 from plotgenre.learning.adapting import adapt
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.adapting_settings import AdaptingSettings
@@ -77,7 +77,7 @@ def adapt_encoder(
 
     encoder = TrainableEncoder(encoder_settings, adapting.dropout, adapting.layers)
     progress = progress or Progress()
-    teacher = None if adapting.teacher is None else load_encoder(named_encoder(adapting.teacher))
+    teacher = _teacher(adapting.teacher, encoder)
     # The teacher's own slices, if there is one: the store may have its vectors already.
     cutter = Embedder(slicing, teacher or encoder.source)
     slices = {
@@ -96,7 +96,7 @@ def adapt_encoder(
     if teacher is not None:
         facts["teacher.fingerprint"] = teacher.card.fingerprint
         kept = None if store is None else Store(store, teacher.card)
-        texts = [one for own in slices["train"] for one in own]
+        texts = [text for own in slices["train"] for text in own]
         taught = Embedder(slicing, teacher, kept).vectors(texts, progress.embedding)
     # Of layers that are left out the rest knows nothing yet, so the teacher says the names.
     names = (teacher or encoder.source).encode(genres) if adapting.head_start == "names" else None
@@ -116,6 +116,19 @@ def adapt_encoder(
     }
     _write(encoder, told, folder)
     return log
+
+
+def _teacher(name: str | None, encoder: TrainableEncoder) -> Encoder | None:
+    if name is None:
+        return None
+    teacher = load_encoder(named_encoder(name))
+    # Refused now rather than after it has read all slices.
+    if teacher.card.dimension != encoder.dimension:
+        raise RecipeError(
+            f"adapting.teacher {name!r} gives vectors of {teacher.card.dimension} numbers; "
+            f"expected {encoder.dimension}, as many as the encoder's"
+        )
+    return teacher
 
 
 def checkpoints_of(folder: Path) -> Path:

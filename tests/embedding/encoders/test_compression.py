@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder, save_encoder
+from plotgenre.embedding.encoders import EncoderSettings, Weights, load_encoder, save_encoder
 from plotgenre.embedding.encoders.compression import compress_file, quantized
 from plotgenre.embedding.encoders.export import export_encoder
 from plotgenre.embedding.encoders.graph import load_graph
@@ -151,9 +151,14 @@ def test_a_rounded_encoder_is_another_one_and_close(
     np.testing.assert_allclose(
         small.encode(sentences[::-1] * 2)[: len(alone)][::-1], alone, atol=1e-5
     )
+    other: Weights = "int8" if weights == "float16" else "float16"
     with pytest.raises(EncoderError, match=f"has {weights} weights already"):
-        save_encoder(settings(tmp_path / "small", kind="onnx"), tmp_path / "again", "int8")
+        save_encoder(settings(tmp_path / "small", kind="onnx"), tmp_path / "again", other)
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
+    save_encoder(settings(tmp_path / "small", kind="onnx"), tmp_path / "copy", weights)
+    copy = load_encoder(settings(tmp_path / "copy", kind="onnx"))
+    assert copy.card == small.card
+    np.testing.assert_array_equal(copy.encode(sentences), small.encode(sentences))
 
 
 def test_both_ways_to_a_rounded_encoder_end_at_one_fingerprint(

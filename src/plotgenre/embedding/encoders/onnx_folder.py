@@ -115,19 +115,19 @@ class OnnxEncoder:
             Must not exist.
         weights
             ``float16`` or ``int8`` round the graph's large weights, which makes another encoder
-            of it, with a fingerprint of its own; ``float32`` leaves them as they are.
+            of it, with a fingerprint of its own; ``float32``, or what they are in already, leaves
+            them as they are.
 
         Raises
         ------
         EncoderError
-            If something stands there already, or weights that are rounded would be so again.
+            If something stands there already, or weights that are rounded would be so otherwise.
         MissingExtraError
             If onnx, which rounding needs, is not installed.
         """
-        if weights != "float32" and self._card.weights != "float32":
-            raise EncoderError(
-                f"{self.folder} has {self._card.weights} weights already; round float32 ones"
-            )
+        own = self._card.weights
+        if weights not in ("float32", own) and own != "float32":
+            raise EncoderError(f"{self.folder} has {own} weights already; round float32 ones")
         try:
             folder.mkdir(parents=True)
         except OSError as refused:
@@ -135,7 +135,7 @@ class OnnxEncoder:
         shutil.copy(self._model_path, folder / MODEL_FILE)
         shutil.copy(self.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         card = self._card
-        if weights != "float32":
+        if weights not in ("float32", own):
             from plotgenre.embedding.encoders.compression import compress_file
 
             compress_file(folder / MODEL_FILE, weights)
