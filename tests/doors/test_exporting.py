@@ -26,7 +26,7 @@ def test_a_model_of_words_is_one_sentence(main, film_lists, film_recipe, tmp_pat
 def test_a_model_of_the_package_is_bundled_by_its_name(main, tmp_path):
     status, out, err = main("bundle", "standard", "mine")
     assert (status, err) == (0, "")
-    assert out.startswith("mine: all-MiniLM-L6-v2, adapted to films, ")
+    assert out.startswith("mine: half of all-MiniLM-L6-v2, adapted to films, ")
     assert (tmp_path / "mine" / "encoder" / "model.onnx").is_file()
     assert len(GenreClassifier.load(tmp_path / "mine").classes_) == 19
 
