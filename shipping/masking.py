@@ -22,7 +22,7 @@ _PROBED = ((1, 1), (3, 2), (2, 31))
 
 
 def without_idle_masks(folder: Path) -> int:
-    """Do so in the folder of an exported encoder, which knows its graph by a digest."""
+    """`remove_idle_masks` in the folder of an encoder, which knows its graph by a digest."""
     removed = remove_idle_masks(folder / MODEL_FILE)
     description = folder / DESCRIPTION_FILE
     told = json.loads(description.read_text())

@@ -141,6 +141,29 @@ def test_a_shallower_encoder_learns_a_teachers_vectors(adapted, tiny_masked, tmp
     assert kept.known([one for own in slices for one in own]).all()
 
 
+def test_a_teacher_cuts_the_slices_and_says_the_names(
+    adapted, tiny_masked, tiny_causal, tmp_path, films, monkeypatch
+):
+    cut_by, whole = [], Embedder.slices
+
+    def slices(self, plots):
+        cut_by.append(self.encoder.card.name)
+        return whole(self, plots)
+
+    monkeypatch.setattr(Embedder, "slices", slices)
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "weight_decay": 0.0}
+    adapted(tiny_masked, layers=1, teacher=str(tiny_causal), head_start="names", steps=1, **still)
+    assert cut_by == [str(tiny_causal)] * 2
+    told = load_encoder(EncoderSettings(name=str(tiny_causal), precision="float32")).encode(
+        films[0]
+    )
+    told -= told.mean(axis=0)
+    folder = checkpoints_of(tmp_path / "deep" / "encoder")
+    head = load_file(next(iter(folder.iterdir())))["head.weight"]
+    expected = 3 * told / np.linalg.norm(told, axis=1, keepdims=True)
+    np.testing.assert_allclose(head, expected, atol=1e-4)
+
+
 def test_a_teacher_of_longer_vectors_is_refused_before_it_reads(adapted, tiny_masked):
     with pytest.raises(RecipeError, match=r"vectors of 384 numbers; expected 32"):
         adapted(tiny_masked, teacher="all-MiniLM-L6-v2")
