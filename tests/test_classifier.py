@@ -1,14 +1,15 @@
 """GenreClassifier: shapes and meaning, scikit-learn's conventions, bad input."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from plotgenre import GenreClassifier
+from plotgenre import Corpus, GenreClassifier
 from plotgenre.artefact import read_artefact, write_artefact
 from plotgenre.branches.branch import Progress
-from plotgenre.errors import ArtefactError, CorpusError, InputError, RecipeError
+from plotgenre.errors import ArtefactError, CorpusError, InputError, PlotgenreWarning, RecipeError
 from plotgenre.learning.thresholds import decide
 
 GENRES = ["Comedy", "Horror", "Romance", "War"]
@@ -72,7 +73,8 @@ def test_same_seed_same_model_and_other_seed_another(fitted, film_lists, film_re
 
 def test_rare_genres_are_left_out_but_remembered(fitted):
     assert "Opera" not in fitted.classes_
-    assert fitted.train_films_["Opera"] == 3
+    # Three films have it, one of which was set aside for validation.
+    assert fitted.train_films_["Opera"] == 2
     assert set(fitted.train_films_) == {*GENRES, "Opera"}
 
 
@@ -280,11 +282,11 @@ def test_validation_that_makes_no_sense(film_lists, film_recipe, matrix):
     model = GenreClassifier(film_recipe)
     with pytest.raises(InputError, match="must both be names"):
         model.fit(plots, genres, validation=(plots, matrix))
-    with pytest.raises(InputError, match="90 validation plots need as many lists, got 89"):
+    with pytest.raises(InputError, match="90 plots need as many genre lists, got 89"):
         model.fit(plots, genres, validation=(plots, genres[:-1]))
-    with pytest.raises(InputError, match="4 genres and validation has 3"):
+    with pytest.raises(InputError, match=r"\(4,\) genres and validation has \(3,\)"):
         model.fit(plots, matrix, validation=(plots, matrix[:, :3]))
-    with pytest.raises(InputError, match="no validation film has any genre"):
+    with pytest.raises(CorpusError, match="none of the 2 films has a genre that the model knows"):
         model.fit(plots, genres, validation=(plots[:2], [["Elsewhere"], []]))
 
 
@@ -294,9 +296,23 @@ def test_no_genre_with_enough_films(film_lists, film_recipe):
         GenreClassifier(recipe).fit(*film_lists)
 
 
-def test_score_needs_the_same_genres(fitted, film_lists, matrix):
-    with pytest.raises(InputError, match="targets have 3 genres, the classifier 4"):
-        fitted.score(film_lists[0], matrix[:, :3])
+def test_score_compares_by_name(fitted, fitted_on_matrix, film_lists, matrix):
+    plots, genres = film_lists
+    with pytest.raises(CorpusError, match=r"none of the 90 films .* the films have 'genre_0'"):
+        fitted.score(plots, matrix)
+    spelled = [[f" {name.upper()} " for name in names] for names in genres]
+    assert fitted.score(plots, spelled) == fitted.score(plots, genres)
+    named = [[f"genre_{j}" for j in np.flatnonzero(row)] for row in matrix]
+    assert fitted_on_matrix.score(plots, named) == fitted_on_matrix.score(plots, matrix)
+
+
+def test_score_counts_labels_that_the_classifier_does_not_know(fitted, film_lists):
+    plots, genres = film_lists
+    more = [[*names, "Never seen"] for names in genres]
+    D = sum(map(len, fitted.predict(plots)))
+    Y = sum(map(len, genres))
+    expected = fitted.score(plots, genres) * (D + Y) / (D + Y + len(plots))
+    assert fitted.score(plots, more) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "tag_many"])
@@ -346,3 +362,70 @@ def test_a_model_from_before_calibration_loads(fitted, film_lists, tmp_path):
     write_artefact(tmp_path / "odd", replace(artefact, recipe=recipe, tensors=head))
     with pytest.raises(ArtefactError, match="calibration tensor 'weights'"):
         GenreClassifier.load(tmp_path / "odd")
+
+
+def fit_warnings(recipe, *films, **options):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = GenreClassifier(recipe).fit(*films, **options)
+    return model, [str(one.message) for one in caught if one.category is PlotgenreWarning]
+
+
+def test_groups_learn_from_films_that_bear_their_names_already(film_lists, film_recipe):
+    plots, genres = film_lists
+    groups = {"Fear": ["Horror"], "Comedy": ["Funny"], "Love": ["Romance"], "War": ["Battle"]}
+    own = {"Horror": "Fear", "Romance": "Love"}
+    renamed = [[own.get(name, name) for name in names] for names in genres]
+    recipe = film_recipe.with_settings({"genres.groups": groups})
+    model = GenreClassifier(recipe).fit(plots, genres)
+    again, said = fit_warnings(recipe, plots, renamed)
+    np.testing.assert_array_equal(model.predict_proba(plots), again.predict_proba(plots))
+    assert again.model_.ungrouped == ("Opera",)
+    assert said == []
+    assert model.score(plots, renamed) == model.score(plots, genres)
+
+
+def test_validation_names_are_matched_and_told(film_lists, film_recipe):
+    plots, genres = film_lists
+    train, held_out = (plots[:60], genres[:60]), (plots[60:], genres[60:])
+    plain, said = fit_warnings(film_recipe, *train, validation=held_out)
+    assert said == []
+    spelled = [[name.lower() for name in names] for names in genres[60:]]
+    same, said = fit_warnings(film_recipe, *train, validation=(plots[60:], spelled))
+    np.testing.assert_array_equal(same.thresholds_, plain.thresholds_)
+    assert said[0].startswith("validation films: 4 names were read as another spelling: 'comedy'")
+    _, said = fit_warnings(film_recipe, *train, validation=(plots[:30], genres[:30]))
+    assert said == ["validation films: Of 30 films, 30 are train films too: scores are too good."]
+
+
+def test_a_validation_without_a_genre_that_is_learned(film_lists, film_recipe):
+    plots, genres = film_lists
+    rare = [[*genres[0], "Noir"], *genres[1:60]]
+    with pytest.raises(CorpusError, match="none of the 1 validation films has one of the 4 genres"):
+        GenreClassifier(film_recipe).fit(plots[:60], rare, validation=([plots[60]], [["Noir"]]))
+
+
+def test_a_model_that_tags_nothing_says_so(film_lists, film_recipe):
+    recipe = film_recipe.with_settings({"thresholds.scope": "fixed", "thresholds.value": 1.0})
+    _, said = fit_warnings(recipe, *film_lists)
+    assert said[-1].startswith("this model tags no film: on the 23 validation films")
+    assert "thresholds.value" in said[-1]
+
+
+@pytest.mark.parametrize("as_matrix", [False, True])
+def test_every_column_can_be_kept(film_lists, film_recipe, as_matrix):
+    corpus = Corpus.from_lists(*film_lists)
+    # As one-hot tables have them: not sorted, and one that no film has.
+    corpus = corpus.with_genres(["War", "Never", *(g for g in corpus.genres if g != "War")])
+    recipe = film_recipe.with_settings({"genres.minimum_films": 0})
+    if as_matrix:
+        model = GenreClassifier(recipe).fit(corpus.plots, corpus.Y.astype(int))
+    else:
+        model = GenreClassifier(recipe).fit_corpus(corpus)
+        assert tuple(model.classes_) == corpus.genres
+    P = model.predict_proba(corpus.plots)
+    assert P.shape == corpus.Y.shape
+    never = P[:, corpus.genres.index("Never")]
+    # A prior of half a film, whatever the plot.
+    assert never.max() < 0.1
+    assert not model.model_.decide(P)[:, corpus.genres.index("Never")].any()

@@ -56,6 +56,8 @@ class Artefact:
         The encoder's identity card, as plain values; empty for a model without an encoder.
     tensors
         The arrays of the branches and the calibration.
+    ungrouped
+        Names of train that no group of the recipe has.
     evaluation
         What it scored, for people.
     card
@@ -71,6 +73,7 @@ class Artefact:
     recipe: dict[str, Any]
     encoder: dict[str, Any]
     tensors: Tensors
+    ungrouped: tuple[str, ...] = ()
     evaluation: dict[str, Any] | None = None
     card: str | None = None
     write_encoder: Callable[[Path], object] | None = field(default=None, repr=False)
@@ -146,6 +149,7 @@ def read_artefact(folder: Path) -> Artefact:
         recipe=config["recipe"],
         encoder=config["encoder"],
         tensors=_read_head(folder / HEAD_FILE, config["head_sha256"]),
+        ungrouped=tuple(config["ungrouped"]),
     )
 
 
@@ -190,6 +194,7 @@ def _config(artefact: Artefact, head: bytes) -> dict[str, Any]:
         "genres": list(artefact.genres),
         "thresholds": artefact.thresholds,
         "train_films": artefact.train_films,
+        "ungrouped": list(artefact.ungrouped),
         "recipe": artefact.recipe,
         "encoder": artefact.encoder,
         "head_sha256": hashlib.sha256(head).hexdigest(),
@@ -201,6 +206,7 @@ _CONFIG_TYPES = {
     "genres": list,
     "thresholds": dict,
     "train_films": dict,
+    "ungrouped": list,
     "recipe": dict,
     "encoder": dict,
     "head_sha256": str,
@@ -219,10 +225,12 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ArtefactError(
             f"{path}: format {found!r} is unknown; this plotgenre reads format {FORMAT}"
         )
+    # Models from before 0.2 do not say which names their groups leave out.
+    config.setdefault("ungrouped", [])
     for key, kind in _CONFIG_TYPES.items():
         if not isinstance(config.get(key), kind):
             raise ArtefactError(f"{path}: {key!r} is missing or not a {kind.__name__}")
-    if not all(isinstance(genre, str) for genre in config["genres"]):
+    if not all(isinstance(genre, str) for genre in [*config["genres"], *config["ungrouped"]]):
         raise ArtefactError(f"{path}: a genre's name is not text")
     return config
 

@@ -11,15 +11,8 @@ import numpy.typing as npt
 
 from plotgenre import hub
 from plotgenre.branches.branch import Branch, Logits, Progress
-from plotgenre.corpus.arguments import (
-    Genres,
-    checked_plots,
-    corpus_of,
-    validation_of,
-)
+from plotgenre.corpus.arguments import Genres, checked_plots, corpus_of
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import choose_genres, renamed
-from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
 from plotgenre.explaining.explanation import Explanation
@@ -28,13 +21,11 @@ from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.model.adding import with_genre
 from plotgenre.model.fitted import Model
-from plotgenre.model.fitting import fit_model
+from plotgenre.model.fitting import fit_corpus
 from plotgenre.model.folder import load_model, save_model
 from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 
 Probabilities = npt.NDArray[np.float32]
-
-_LEAST_VALIDATION = 0.1
 
 
 class GenreClassifier:
@@ -98,7 +89,7 @@ class GenreClassifier:
             minimum of films and merges.
         validation
             Plots and genres that stop training early and tune the thresholds. Without it a
-            stratified tenth of the films is set aside.
+            stratified tenth of the films is set aside, and ``train_films_`` counts the others.
         checkpoints
             Folder from which an interrupted training resumes, and where an adapted encoder lies.
         progress
@@ -109,27 +100,57 @@ class GenreClassifier:
         InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
             If the input makes no sense, no genre has enough films, or a part is missing.
         """
-        recipe = self.settings()
-        corpus = chosen = corpus_of(plots, genres)
-        if not isinstance(genres, np.ndarray):
-            chosen = choose_genres(corpus, recipe.genres).corpus
-            corpus = renamed(corpus, recipe.genres)
-        if validation is None:
-            train, held_out = _with_set_aside(chosen, recipe)
-        else:
-            if isinstance(validation[1], np.ndarray) != isinstance(genres, np.ndarray):
-                raise InputError("genres of train and validation must both be names, or both 0/1")
-            train, held_out = chosen, validation_of(chosen, validation, recipe.genres)
-        self.model_ = fit_model(
-            recipe,
+        fixed = isinstance(genres, np.ndarray)
+        if validation is not None and isinstance(validation[1], np.ndarray) != fixed:
+            raise InputError("genres of train and validation must both be names, or both 0/1")
+        if validation is not None and isinstance(genres, np.ndarray):
+            widths = np.shape(genres)[1:], np.shape(validation[1])[1:]
+            if widths[0] != widths[1]:
+                raise InputError(f"train has {widths[0]} genres and validation has {widths[1]}")
+        return self.fit_corpus(
+            corpus_of(plots, genres),
+            None if validation is None else corpus_of(*validation),
+            fixed_genres=fixed,
+            checkpoints=checkpoints,
+            progress=progress,
+        )
+
+    def fit_corpus(
+        self,
+        train: Corpus,
+        validation: Corpus | None = None,
+        *,
+        fixed_genres: bool = False,
+        checkpoints: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """:meth:`fit` on films as `read_corpus` returns them.
+
+        Parameters
+        ----------
+        train, validation
+            Films with their genres. Names of validation films are matched to those of train,
+            whatever their case and spaces; names that train does not have are warned of.
+        fixed_genres
+            Whether every genre of ``train`` is kept under its own name, whatever the recipe says.
+        checkpoints, progress
+            As in :meth:`fit`.
+
+        Raises
+        ------
+        InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
+            As :meth:`fit`; or if no validation film has a genre of train.
+        """
+        self.model_ = fit_corpus(
+            self.settings(),
             train,
-            held_out,
-            train_films=corpus.films_per_genre(),
+            validation,
+            fixed_genres=fixed_genres,
             store=self._store(),
             checkpoints=checkpoints,
             progress=progress,
         )
-        self._names = not isinstance(genres, np.ndarray)
+        self._names = not fixed_genres
         return self
 
     def add_genre(
@@ -263,14 +284,20 @@ class GenreClassifier:
         return explain(self._fitted(), checked_plots([plot])[0], genres)
 
     def score(self, plots: Sequence[str], genres: Genres) -> float:
-        """Micro-F1 over all films and genres."""
-        corpus = corpus_of(plots, genres)
-        D = self.model_.decide(self.predict_proba(corpus.plots))
-        Y = corpus.Y
-        if not isinstance(genres, np.ndarray):
-            Y = renamed(corpus, self.recipe_.genres).with_genres(self.classes_).Y
-        if Y.shape != D.shape:
-            raise InputError(f"targets have {Y.shape[1]} genres, the classifier {D.shape[1]}")
+        """Micro-F1 over all films, and over all genres of the classifier and of the films.
+
+        Genres are compared by name: a column of a 0/1 matrix is called ``genre_0`` and so on.
+        A name that the classifier does not know counts as missed.
+
+        Raises
+        ------
+        CorpusError
+            If no film has a genre that the classifier knows.
+        """
+        corpus, model = corpus_of(plots, genres), self._fitted()
+        labels = model.labels(corpus)
+        D = model.over(labels, model.decide(self.predict_proba(corpus.plots)))
+        Y = labels.corpus.Y
         return float(2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1))
 
     def _named(self, P: Probabilities) -> list[dict[str, float]]:
@@ -426,11 +453,3 @@ class GenreClassifier:
         if model is None:
             raise InputError("this GenreClassifier is not fitted yet; call fit or load first")
         return model
-
-
-def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
-    """Films to learn from, and a stratified tenth or more to tune on."""
-    share = max(recipe.split.validation, _LEAST_VALIDATION)
-    settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
-    split = stratified_split(corpus, settings)
-    return corpus.take(split.train), corpus.take(split.validation)

@@ -8,7 +8,13 @@ PlotgenreError
 ├── BatchError          a batch that cannot begin, or not go on as it was begun
 ├── InputError          arguments to a fitted or unfitted model that make no sense
 └── MissingExtraError   an optional part that is not installed (also an ImportError)
+
+PlotgenreWarning is what it warns of: work goes on, but its result may not be what was meant.
 """
+
+
+class PlotgenreWarning(UserWarning):
+    """Something that was accepted but may not be what was meant, in one sentence."""
 
 
 class PlotgenreError(Exception):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ import numpy.typing as npt
 from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.branch import Progress
 from plotgenre.classifier import GenreClassifier
+from plotgenre.corpus.account import Account
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import ChosenGenres, choose_genres, renamed
+from plotgenre.corpus.genres import ChosenGenres, choose_genres, known_labels
+from plotgenre.corpus.plots import shared_plots
 from plotgenre.corpus.splits import stratified_split
 from plotgenre.errors import ArtefactError, CorpusError
 from plotgenre.evaluation.comparison import Comparison, compare
@@ -90,23 +92,17 @@ def run_experiment(
     chosen = choose_genres(train, recipe.genres)
     if test is not None:
         # Refused now rather than after hours of training.
-        seen = renamed(train, recipe.genres).films_per_genre()
-        _over(test, [genre for genre, films in seen.items() if films], recipe)
+        known_labels(test, recipe.genres, list(chosen.seen), chosen.ungrouped)
     classifier = GenreClassifier(recipe, store)
-    classifier.fit(
-        train.plots,
-        train.genre_lists(),
-        validation=(validation.plots, validation.genre_lists()),
-        checkpoints=folder / "checkpoints",
-        progress=progress,
-    )
+    classifier.fit_corpus(train, validation, checkpoints=folder / "checkpoints", progress=progress)
     folder.mkdir(parents=True, exist_ok=True)
     # An earlier run's scores and history must not pass for this model's.
     for stale in (SCORES_FILE, _HISTORY, _HISTORY_CHART):
         (folder / stale).unlink(missing_ok=True)
     evaluation = None
     if test is not None:
-        scored = score_classifier(classifier, test, progress)
+        sides = {"train": train, "validation": validation}
+        scored = score_classifier(classifier, test, progress, sides=sides)
         evaluation = scored.evaluate()
         scored.scores().save(folder)
     recipe.save(folder / "recipe.toml")
@@ -124,20 +120,22 @@ def run_experiment(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """Test films with what a model says of them, over every genre that its train films had.
+    """Test films with what a model says of them, over its genres and those of the films.
 
     Parameters
     ----------
     films
-        Genres and targets are those of train.
+        Over every genre that train had, then over the names that the model does not know.
     P
-        Probabilities of shape (n, g); 0 for a genre that the model left out as too rare.
+        Probabilities of shape (n, g); 0 for a genre that the model left out or does not know.
     D
         Decisions of shape (n, g), those of `GenreClassifier.predict`.
     thresholds
-        One per genre, shape (g,); 1 for a genre left out.
+        One per genre, shape (g,); 1 for a genre left out or unknown.
     train_counts
         Train films of each genre, shape (g,).
+    account
+        What was read of the films, and what of it counts.
     """
 
     films: Corpus
@@ -145,13 +143,15 @@ class Scored:
     D: npt.NDArray[np.bool_]
     thresholds: npt.NDArray[np.float32]
     train_counts: npt.NDArray[np.int64]
+    account: Account
 
     def evaluate(self) -> Evaluation:
         """All metrics with intervals."""
         films = self.films
-        return evaluate(
+        evaluation = evaluate(
             self.P, films.Y, self.thresholds, films.genres, self.train_counts, decisions=self.D
         )
+        return replace(evaluation, account=self.account)
 
     def scores(self) -> Scores:
         """What a comparison with other runs needs, without plots and model."""
@@ -172,35 +172,55 @@ class Scored:
 
 
 def score_classifier(
-    classifier: GenreClassifier, test: Corpus, progress: Progress | None = None
+    classifier: GenreClassifier,
+    test: Corpus,
+    progress: Progress | None = None,
+    *,
+    sides: Mapping[str, Corpus] | None = None,
 ) -> Scored:
-    """What a model says of films, over every genre that its train films had.
+    """What a model says of films, over every genre of train and every genre of the films.
+
+    Parameters
+    ----------
+    classifier
+        A fitted model.
+    test
+        Films with their genres, under any names.
+    progress
+        Whom to tell how far it is.
+    sides
+        The other sides of the split, by name, where films of them would flatter the scores.
 
     Raises
     ------
     CorpusError
         If no test film has a genre that train had.
     """
-    vocabulary = list(classifier.train_films_)
-    test = _over(test, vocabulary, classifier.recipe_)
-    column_of = {genre: j for j, genre in enumerate(vocabulary)}
-    known = [column_of[genre] for genre in classifier.classes_]
-    P = np.zeros(test.Y.shape, dtype=np.float32)
-    P[:, known] = classifier.predict_proba(test.plots, progress)
-    D = np.zeros(test.Y.shape, dtype=np.bool_)
-    D[:, known] = classifier.model_.decide(P[:, known])
-    thresholds = np.ones(len(vocabulary), dtype=np.float32)
-    thresholds[known] = classifier.thresholds_
-    return Scored(test, P, D, thresholds, np.array(list(classifier.train_films_.values())))
+    model = classifier.model_
+    labels = model.labels(test)
+    own = classifier.predict_proba(test.plots, progress)
+    P, D = model.over(labels, own), model.over(labels, model.decide(own))
+    films, known = labels.corpus, model.train_films
+    counts = np.array([known.get(genre, 0) for genre in films.genres], dtype=np.int64)
+    tags = dict(zip(films.genres, D.sum(axis=0).tolist(), strict=True))
+    shared = {name: shared_plots(test.plots, side.plots) for name, side in (sides or {}).items()}
+    return Scored(
+        films,
+        P,
+        D,
+        model.over(labels, classifier.thresholds_, rest=1),
+        counts,
+        Account.of(test, labels, {genre: tags[genre] for genre in classifier.classes_}, shared),
+    )
 
 
 def evaluate_classifier(
     classifier: GenreClassifier, test: Corpus, progress: Progress | None = None
 ) -> Evaluation:
-    """Score a model over every genre that its train films had.
+    """Score a model over every genre of train and every genre of the films.
 
-    A genre that the model left out as too rare counts all the same, with probability 0, so that
-    leaving genres out does not pay.
+    A genre that the model left out as too rare, or does not know, counts all the same, with
+    probability 0, so that leaving genres out does not pay.
 
     Raises
     ------
@@ -227,8 +247,10 @@ def run_adaptation(
     """
     if validation is None:
         train, validation, _ = _split(train, recipe, None)
-    chosen = choose_genres(train, recipe.genres).corpus
-    validation = renamed(validation, recipe.genres).with_genres(chosen.genres)
+    choice = choose_genres(train, recipe.genres)
+    chosen = choice.corpus
+    labels = known_labels(validation, recipe.genres, list(choice.seen), choice.ungrouped)
+    validation = labels.corpus.with_genres(chosen.genres)
     return adapt_encoder(
         (recipe.encoder, recipe.slicing, recipe.adapting),
         (chosen.plots, chosen.Y),
@@ -278,17 +300,6 @@ def history_beside(model: str | Path) -> History | None:
         return History.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ArtefactError(f"{path}: {error}") from error
-
-
-def _over(test: Corpus, vocabulary: list[str], recipe: Recipe) -> Corpus:
-    """The test films over the genres that train had, once any of them is there."""
-    test = renamed(test, recipe.genres).with_genres(vocabulary)
-    if not test.Y.any():
-        raise CorpusError(
-            f"none of the {len(test)} films has a genre that the model knows, such as "
-            f"{', '.join(vocabulary[:3])}"
-        )
-    return test
 
 
 def _split(

@@ -23,7 +23,7 @@ def corpus() -> Corpus:
 
 def test_choose_leaves_out_rare_genres_and_says_how_many_films_each_had(corpus):
     chosen = choose_genres(corpus, GenreSettings(minimum_films=2))
-    assert chosen.corpus.genres == ("Comedy", "Drama")
+    assert chosen.corpus.genres == ("Drama", "Comedy")
     assert chosen.left_out == {"Comedy film": 1, "Noir": 1, "Western": 1}
     assert chosen.without_genre == 1
     assert chosen.dropped
@@ -93,7 +93,7 @@ def test_a_map_of_merges_is_read(tmp_path):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"minimum_films": 0},
+        {"minimum_films": -1},
         {"without_genre": "perhaps"},
         {"merges": {"A": ["B"], "B": ["A"]}},
         {"minimum": 3},

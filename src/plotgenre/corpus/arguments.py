@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.corpus.films import Corpus
-from plotgenre.corpus.genres import GenreSettings, renamed
 from plotgenre.errors import InputError
 
 Genres = Sequence[Iterable[str]] | npt.NDArray[Any]
@@ -43,7 +42,7 @@ def _checked_names(genres: Sequence[Iterable[str]]) -> list[list[str]]:
                 f"genres of film {i} (counting from 0) are {film!r}; expected a list of names, "
                 "or a numpy array of 0 and 1 for all films"
             )
-        lists.append(names)
+        lists.append([name.strip() for name in names if name.strip()])
     return lists
 
 
@@ -80,16 +79,3 @@ def corpus_of(plots: Sequence[str], genres: Genres) -> Corpus:
         )
     names = tuple(f"genre_{j}" for j in range(genres.shape[1]))
     return Corpus(listed, names, genres.astype(np.bool_), [str(i + 1) for i in range(len(listed))])
-
-
-def validation_of(
-    train: Corpus, validation: tuple[Sequence[str], Genres], settings: GenreSettings
-) -> Corpus:
-    """The validation films with train's genres; names that train lacks count for nothing."""
-    plots, genres = validation
-    if len(genres) != len(plots):
-        raise InputError(f"{len(plots)} validation plots need as many lists, got {len(genres)}")
-    films = corpus_of(plots, genres)
-    if isinstance(genres, np.ndarray):
-        return films
-    return renamed(films, settings).with_genres(train.genres)

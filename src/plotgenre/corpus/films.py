@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Literal
 
@@ -43,6 +43,9 @@ class Corpus:
         One id a film. Unique in what `read_corpus` returns, free to repeat after `take`.
     titles, years
         One a film, or ``None`` where the source knows none at all.
+    columns
+        What was read as a plot, as genres and so on, and the column that it was read from; empty
+        for films that come from no table with a header.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Corpus:
     ids: list[str]
     titles: list[str | None] | None = None
     years: list[int | None] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, g = len(self.plots), len(self.genres)
@@ -149,6 +153,7 @@ class Corpus:
             ids=[self.ids[i] for i in order],
             titles=None if self.titles is None else [self.titles[i] for i in order],
             years=None if self.years is None else [self.years[i] for i in order],
+            columns=self.columns,
         )
 
     def with_genres(self, vocabulary: Iterable[str]) -> Corpus:
@@ -164,7 +169,7 @@ class Corpus:
 
     def with_targets(self, genres: Iterable[str], Y: npt.NDArray[np.bool_]) -> Corpus:
         """The same films with other genres and targets of shape (n, len(genres))."""
-        return Corpus(self.plots, tuple(genres), Y, self.ids, self.titles, self.years)
+        return replace(self, genres=tuple(genres), Y=Y)
 
     def films_per_genre(self) -> dict[str, int]:
         """How many films each genre has, in vocabulary order."""

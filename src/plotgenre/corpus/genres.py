@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass as settings
 
 from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.labels import Labels, labels_of
 from plotgenre.errors import CorpusError, RecipeError
 
 
@@ -23,17 +24,19 @@ class GenreSettings:
     Parameters
     ----------
     minimum_films
-        A genre with fewer films, after merging, is left out.
+        A genre with fewer train films, after merging, is left out. 0 keeps every
+        column of a one-hot table or matrix: one that no train film has gets its prior alone.
     merges
         Genres under several names: the name to keep, and the aliases that become it.
     groups
         A vocabulary of one's own instead: its names, and the corpus's genres that each stands for.
-        A genre may belong to several groups; one that belongs to none is left out.
+        A genre may belong to several groups; one that belongs to none is left out. A group's own
+        name counts as the group, unless it is listed as a member of another one only.
     without_genre
         What becomes of films that are left without a genre.
     """
 
-    minimum_films: int = Field(default=10, ge=1)
+    minimum_films: int = Field(default=10, ge=0)
     merges: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     without_genre: Literal["drop", "keep"] = "drop"
@@ -58,9 +61,15 @@ class ChosenGenres:
     Parameters
     ----------
     corpus
-        The films over the chosen genres, in the order of their names.
+        The films over the chosen genres, in the order of the corpus or of the groups.
+    seen
+        Every genre after merging or grouping, and how many films have it.
     left_out
-        The genres with too few films, and how many films each had.
+        Those of them with too few films.
+    respelled
+        Names that were read as another spelling of the same name, and that spelling.
+    ungrouped
+        Names that no group has, and how many films each has; empty without groups.
     without_genre
         How many films are left without a genre.
     dropped
@@ -68,7 +77,10 @@ class ChosenGenres:
     """
 
     corpus: Corpus
+    seen: dict[str, int]
     left_out: dict[str, int]
+    respelled: dict[str, str]
+    ungrouped: dict[str, int]
     without_genre: int
     dropped: bool
 
@@ -81,38 +93,76 @@ def choose_genres(corpus: Corpus, settings: GenreSettings) -> ChosenGenres:
     CorpusError
         If no genre has enough films.
     """
-    merged = renamed(corpus, settings)
-    films = dict(zip(merged.genres, merged.Y.sum(axis=0).tolist(), strict=True))
-    kept = sorted(name for name, count in films.items() if count >= settings.minimum_films)
-    if not kept:
+    labels = renamed(corpus, settings)
+    films = labels.corpus.films_per_genre()
+    least = settings.minimum_films
+    kept = [name for name, count in films.items() if count >= least]
+    if not any(films.values()):
         raise CorpusError(
-            f"none of the {len(films)} genres has {settings.minimum_films} films or more; "
-            f"the commonest has {max(films.values(), default=0)}"
+            f"none of the {len(corpus)} train films has a genre that the recipe keeps; "
+            "expected names of genres beside the plots"
         )
-    chosen = merged.with_genres(kept)
+    if not kept:
+        most = max(films.values())
+        raise CorpusError(
+            f"none of the {len(films)} genres has {least} films or more among the {len(corpus)} "
+            f"train films; the commonest has {most}: lower genres.minimum_films to it or below"
+        )
+    chosen = labels.corpus.with_genres(kept)
     labelled = np.asarray(chosen.Y.any(axis=1))
     dropped = settings.without_genre == "drop" and not labelled.all()
     return ChosenGenres(
         corpus=chosen.take(labelled) if dropped else chosen,
+        seen=films,
         left_out={name: films[name] for name in sorted(set(films) - set(kept))},
+        respelled=labels.respelled,
+        ungrouped=labels.ungrouped,
         without_genre=int((~labelled).sum()),
         dropped=dropped,
     )
 
 
-def renamed(corpus: Corpus, settings: GenreSettings) -> Corpus:
-    """The same films, their genres called as the settings say; none is left out for being rare."""
-    if settings.groups:
-        return _grouped(corpus, settings.groups)
-    return apply_merges(corpus, settings.merges)
+def renamed(
+    corpus: Corpus,
+    settings: GenreSettings,
+    vocabulary: Sequence[str] | None = None,
+    ungrouped: Collection[str] = (),
+) -> Labels:
+    """The films with their genres called as the settings say, see `labels.labels_of`."""
+    return labels_of(
+        corpus,
+        groups=settings.groups,
+        merges=settings.merges,
+        vocabulary=vocabulary,
+        ungrouped=ungrouped,
+    )
 
 
-def _grouped(corpus: Corpus, groups: Mapping[str, Sequence[str]]) -> Corpus:
-    Y = np.zeros((len(corpus), len(groups)), dtype=np.bool_)
-    for j, members in enumerate(groups.values()):
-        own = [column for column, genre in enumerate(corpus.genres) if genre in members]
-        Y[:, j] = corpus.Y[:, own].any(axis=1)
-    return corpus.with_targets(list(groups), Y)
+def known_labels(
+    corpus: Corpus,
+    settings: GenreSettings,
+    vocabulary: Sequence[str],
+    ungrouped: Collection[str] = (),
+) -> Labels:
+    """`renamed` over a model's vocabulary, once any of its genres is there.
+
+    Raises
+    ------
+    CorpusError
+        If no film has a genre of the vocabulary.
+    """
+    labels = renamed(corpus, settings, vocabulary, ungrouped)
+    if not labels.corpus.Y[:, : len(vocabulary)].any():
+        raise CorpusError(
+            f"none of the {len(corpus)} films has a genre that the model knows, such as "
+            f"{', '.join(vocabulary[:3])}; the films have {', '.join(_some(labels))}"
+        )
+    return labels
+
+
+def _some(labels: Labels) -> list[str]:
+    names = [*labels.unknown, *labels.ungrouped]
+    return [repr(name) for name in names[:3]] or ["no label at all"]
 
 
 def apply_merges(corpus: Corpus, merges: Mapping[str, Sequence[str]]) -> Corpus:
@@ -126,14 +176,7 @@ def apply_merges(corpus: Corpus, merges: Mapping[str, Sequence[str]]) -> Corpus:
         If the map contradicts itself, see `check_merges`.
     """
     check_merges(merges)
-    kept_name = {alias: name for name, aliases in merges.items() for alias in aliases}
-    names = [kept_name.get(genre, genre) for genre in corpus.genres]
-    vocabulary = list(dict.fromkeys(names))
-    column_of = {name: j for j, name in enumerate(vocabulary)}
-    Y = np.zeros((len(corpus), len(vocabulary)), dtype=np.bool_)
-    for old, name in enumerate(names):
-        Y[:, column_of[name]] |= corpus.Y[:, old]
-    return corpus.with_targets(vocabulary, Y)
+    return labels_of(corpus, merges=merges).corpus
 
 
 def check_merges(merges: Mapping[str, Sequence[str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,12 @@ def plot_groups(plots: Iterable[str]) -> npt.NDArray[np.int64]:
     groups: dict[str, int] = {}
     numbers = [groups.setdefault(normalised_plot(plot), len(groups)) for plot in plots]
     return np.asarray(numbers, dtype=np.int64)
+
+
+def shared_plots(plots: Sequence[str], others: Iterable[str]) -> int:
+    """How many of the plots stand, normalised, among the others too."""
+    known = {normalised_plot(plot) for plot in others}
+    return sum(normalised_plot(plot) in known for plot in plots)
 
 
 class _Spaces(dict[int, str | int]):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -35,7 +36,7 @@ from plotgenre.doors.options import (
 from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
-from plotgenre.errors import PlotgenreError
+from plotgenre.errors import PlotgenreError, PlotgenreWarning
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
@@ -231,8 +232,10 @@ app.command()(serve)
 def main() -> None:
     """Run the command line: errors are one sentence on standard error and exit status 2."""
     try:
-        # Typer keeps an interrupt to itself, and hands it on as this status.
-        status = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            # Typer keeps an interrupt to itself, and hands it on as this status.
+            status = app(standalone_mode=False)
         if status == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -249,6 +252,21 @@ def main() -> None:
         # Without any argument the help was shown, and is the message too.
         message = error.format_message().rstrip(".")
         _exit(2, f"{message}; see plotgenre --help" if message else None)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings are one line as errors are; others look as Python shows them."""
+    shown = warnings.formatwarning(message, category, filename, lineno, line)
+    if issubclass(category, PlotgenreWarning):
+        shown = f"plotgenre: warning: {message}\n"
+    (file or sys.stderr).write(shown)
 
 
 def _exit(status: int, message: str | None) -> NoReturn:

@@ -95,6 +95,7 @@ def issue_figures(
     found = find_label_issues(scored.P[:, known], scored.films.Y[:, known], genres)
     return {
         "warning": _WARNING,
+        "account": scored.account.warnings(),
         "genres": [
             {
                 "genre": one.genre,
@@ -139,7 +140,8 @@ def summary(figures: Mapping[str, Any], skipped: str | None) -> dict[str, str]:
         found = figures["label_issues"]["genres"]
         missing, wrong = (sum(one[kind] for one in found) for kind in ("missing", "wrong"))
         lines["suspicious labels"] = f"{missing:,} perhaps missing, {wrong:,} perhaps wrong"
-        lines["mind"] = figures["label_issues"]["warning"]
+        told = figures["label_issues"]
+        lines["mind"] = " ".join([told["warning"], *told["account"]])
     return lines
 
 

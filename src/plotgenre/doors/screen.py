@@ -152,7 +152,10 @@ def show_health(health: CorpusHealth, findings: Mapping[str, str]) -> None:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Headline metrics with intervals, then genres by frequency in train."""
+    """What was read, headline metrics with intervals, then genres by frequency in train."""
+    console = Console()
+    for sentence in evaluation.account.sentences() if evaluation.account else ():
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     table = Table(
         "metric",
         "value",
@@ -180,7 +183,6 @@ def show_evaluation(evaluation: Evaluation) -> None:
             f"{bucket.expected_calibration_error.value:.5f}",
             f"{bucket.brier.value:.5f}",
         )
-    console = Console()
     console.print(table)
     console.print(buckets)
 
@@ -227,20 +229,23 @@ def show_experiment(experiment: Experiment) -> None:
     console, chosen = Console(), experiment.chosen
     films = f"{len(chosen.corpus):,} train films, {len(chosen.corpus.genres)} genres"
     console.print(films, highlight=False)
-    if chosen.left_out:
-        names = sorted(chosen.left_out, key=lambda name: -chosen.left_out[name])
-        console.print(
-            f"left out as too rare: {len(names)} genres, {', '.join(names[:_SHOWN_GENRES])}"
-            f"{' …' if len(names) > _SHOWN_GENRES else ''}",
-            highlight=False,
-            markup=False,
-        )
+    for written, name in chosen.respelled.items():
+        console.print(f"read {written!r} as {name!r}", highlight=False, markup=False)
+    for what, names in (("as too rare", chosen.left_out), ("by the groups", chosen.ungrouped)):
+        if names:
+            console.print(_left_out(what, names), highlight=False, markup=False)
     if chosen.without_genre:
         what = "dropped" if chosen.dropped else "kept"
         console.print(f"films left without a genre: {chosen.without_genre:,}, {what}")
     if experiment.evaluation is not None:
         show_evaluation(experiment.evaluation)
     console.print(f"model: {experiment.folder / 'model'}", highlight=False, markup=False)
+
+
+def _left_out(what: str, films: Mapping[str, int]) -> str:
+    names = sorted(films, key=lambda name: -films[name])
+    more = " …" if len(names) > _SHOWN_GENRES else ""
+    return f"left out {what}: {len(names)} genres, {', '.join(names[:_SHOWN_GENRES])}{more}"
 
 
 def show_tags(films: Corpus, tags: list[dict[str, float]]) -> None:

@@ -79,7 +79,7 @@ class Comparison:
     films
         Number of test films.
     genres_with_support
-        Number of genres with a test film: those that ``metrics`` cover.
+        Number of genres with a test film: those that macro averages are over.
     metrics
         Of each run, name to value with 95 % interval, as in `evaluation.Evaluation`.
     differences
@@ -149,21 +149,20 @@ def compare(
         for name, run in zip(runs, scores, strict=True)
     ]
     Y, train_counts = _agreed(runs, scores, genres, aligned)
-    support: Bools = np.asarray(Y.any(axis=0))
-    if not support.any():
+    if not Y.any():
         raise InputError("nothing to compare: no test film has any genre")
     groups = headline_groups(train_counts)
     paired = paired_bootstrap(
-        Y[:, support],
-        [(run.P[:, support], run.D[:, support]) for run in aligned],
-        {name: mask[support] for name, mask in groups.items()},
+        Y,
+        [(run.P, run.D) for run in aligned],
+        groups,
         resamples=resamples,
         seed=seed,
     )
     return Comparison(
         runs=tuple(runs),
         films=len(Y),
-        genres_with_support=int(support.sum()),
+        genres_with_support=int(Y.any(axis=0).sum()),
         metrics=tuple(headline(one.metrics, groups) for one in paired),
         differences=tuple(headline(one.less_first, groups) for one in paired),
         per_genre=_per_genre(runs, genres, train_counts, Y, aligned),

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from plotgenre.corpus.account import Account
 from plotgenre.errors import InputError
 from plotgenre.evaluation import metrics
 from plotgenre.evaluation.intervals import Interval, bootstrap
@@ -85,10 +86,10 @@ class Evaluation:
     films
         Number of test films.
     genres_with_support
-        Number of genres with a test film: those that ``metrics`` cover.
+        Number of genres with a test film: those that macro averages are over. Micro averages,
+        averages over films and subset accuracy are over all genres.
     unsupported_decisions
-        Decisions for genres without a test film. All of them count as wrong in the table
-        ``per_genre`` and none in ``metrics``, for nothing can be found there.
+        Decisions for genres without a test film; each of them counts as wrong.
     metrics
         Name to value with 95 % interval: those of `metrics.decision_metrics`,
         `metrics.ranking_metrics` and `calibration.calibration_metrics` (NaN if it was written
@@ -99,6 +100,9 @@ class Evaluation:
         One row for each genre, those without support included, in the model's order.
     buckets
         ``head``, ``mid`` and ``tail`` of `metrics.frequency_buckets`.
+    account
+        What was read of the films, and what of it counts; ``None`` where scores are of bare
+        arrays, and in what was written before there was one.
     """
 
     films: int
@@ -107,6 +111,7 @@ class Evaluation:
     metrics: dict[str, Interval]
     per_genre: tuple[GenreRow, ...]
     buckets: dict[str, Bucket]
+    account: Account | None = None
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -142,11 +147,13 @@ class Evaluation:
         """
         try:
             fields = dict(stored)
+            account = fields.pop("account", None)
             return cls(
                 metrics=dict.fromkeys(_CALIBRATION, _UNKNOWN)
                 | {name: _interval(value) for name, value in fields.pop("metrics").items()},
                 per_genre=tuple(GenreRow(**_none_to_nan(row)) for row in fields.pop("per_genre")),
                 buckets={name: _bucket(value) for name, value in fields.pop("buckets").items()},
+                account=None if account is None else Account.from_dict(account),
                 **fields,
             )
         except (AttributeError, KeyError, TypeError) as error:
@@ -205,10 +212,7 @@ def evaluate(
     D = decided(P, thresholds, decisions)
     buckets = metrics.frequency_buckets(train_counts)
     groups = buckets | headline_groups(train_counts)
-    covered = {name: mask[support] for name, mask in groups.items()}
-    scores = bootstrap(
-        Y[:, support], P[:, support], D[:, support], covered, resamples=resamples, seed=seed
-    )
+    scores = bootstrap(Y, P, D, groups, resamples=resamples, seed=seed)
     return Evaluation(
         films=len(P),
         genres_with_support=int(support.sum()),
@@ -218,7 +222,7 @@ def evaluate(
         buckets={
             name: Bucket(
                 genres=int(mask.sum()),
-                genres_with_support=int(covered[name].sum()),
+                genres_with_support=int((mask & support).sum()),
                 **{metric: scores[f"{name}_{metric}"] for metric in _OF_BUCKETS},
             )
             for name, mask in buckets.items()

@@ -6,12 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from plotgenre.branches.branch import Branch, Logits, Progress
 from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.genres import known_labels
+from plotgenre.corpus.labels import Labels
 from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
@@ -58,6 +62,8 @@ class Model:
         models from before there was this.
     added
         Reads the genres that were added after the fit, see `model.adding`; ``None`` without any.
+    ungrouped
+        Names of train that no group of the recipe has: scores leave them out.
     """
 
     recipe: Recipe
@@ -70,6 +76,7 @@ class Model:
     history: History | None = None
     fast: Join | None = None
     added: AddedGenres | None = None
+    ungrouped: tuple[str, ...] = ()
 
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
         """The joined logits, then those of the genres added, shape (n, g), float32."""
@@ -134,6 +141,24 @@ class Model:
     def decide(self, P: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """Decisions (n, g) of probabilities (n, g), by the thresholds and the recipe's policy."""
         return decide(P, self.thresholds, self.recipe.thresholds)
+
+    def labels(self, films: Corpus) -> Labels:
+        """The films over every genre that train had, then over names that the model cannot know.
+
+        Raises
+        ------
+        CorpusError
+            If no film has a genre that the model knows.
+        """
+        return known_labels(films, self.recipe.genres, list(self.train_films), self.ungrouped)
+
+    def over(self, labels: Labels, cells: npt.NDArray[Any], rest: float = 0) -> npt.NDArray[Any]:
+        """Columns of the model's own genres, (…, g), spread over all those of the labels."""
+        genres = labels.corpus.genres
+        column_of = {genre: j for j, genre in enumerate(genres)}
+        spread = np.full((*cells.shape[:-1], len(genres)), rest, dtype=cells.dtype)
+        spread[..., [column_of[genre] for genre in self.genres]] = cells
+        return spread
 
     def words_alone(self) -> Model:
         """The model of the lexical branch alone, calibrated as such: needs no encoder.

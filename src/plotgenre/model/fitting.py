@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +10,75 @@ from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.branch import Branch, Logits, Progress, Targets
 from plotgenre.branches.lexical import fit_lexical
 from plotgenre.branches.semantic import fit_semantic
+from plotgenre.corpus.account import Account
 from plotgenre.corpus.films import Corpus
+from plotgenre.corpus.genres import GenreSettings, choose_genres, known_labels
+from plotgenre.corpus.plots import shared_plots
+from plotgenre.corpus.splits import SplitSettings, stratified_split
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
-from plotgenre.errors import RecipeError
+from plotgenre.errors import CorpusError, PlotgenreWarning, RecipeError
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.learning.settings import LearningSettings
-from plotgenre.learning.thresholds import tune_thresholds
+from plotgenre.learning.thresholds import decide, tune_thresholds
 from plotgenre.model.fitted import Join, Model
 from plotgenre.recipe import Recipe
+
+_LEAST_VALIDATION = 0.1
+_TAGS_NOTHING = (
+    "this model tags no film: on the {:,} validation films no threshold finds genres better than "
+    "chance; train on more films, or set thresholds.scope=fixed and thresholds.value, such as 0.3"
+)
+
+
+def fit_corpus(
+    recipe: Recipe,
+    train: Corpus,
+    validation: Corpus | None = None,
+    *,
+    fixed_genres: bool = False,
+    store: Path | None = None,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Choose the genres and fit a model; arguments are those of `GenreClassifier.fit_corpus`."""
+    if validation is None:
+        train, validation = _with_set_aside(train, recipe)
+    keep_all = GenreSettings(minimum_films=0, without_genre="keep")
+    settings = keep_all if fixed_genres else recipe.genres
+    chosen = choose_genres(train, settings)
+    labels = known_labels(validation, settings, list(chosen.seen), chosen.ungrouped)
+    shared = {"train": shared_plots(validation.plots, train.plots)}
+    held_out = labels.corpus.with_genres(chosen.corpus.genres)
+    if not held_out.Y.any():
+        raise CorpusError(
+            f"none of the {len(validation):,} validation films has one of the "
+            f"{len(chosen.corpus.genres):,} genres that are learned, such as "
+            f"{chosen.corpus.genres[0]}; give more validation films"
+        )
+    for sentence in Account.of(validation, labels, shared=shared).warnings():
+        warnings.warn(f"validation films: {sentence}", PlotgenreWarning, stacklevel=4)
+    model = fit_model(
+        recipe,
+        chosen.corpus,
+        held_out,
+        train_films=chosen.seen,
+        store=store,
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    return replace(model, ungrouped=tuple(chosen.ungrouped))
+
+
+def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
+    """Films to learn from, and a stratified tenth or more to tune on."""
+    share = max(recipe.split.validation, _LEAST_VALIDATION)
+    settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
+    split = stratified_split(corpus, settings)
+    return corpus.take(split.train), corpus.take(split.validation)
 
 
 def fit_model(
@@ -81,6 +139,9 @@ def fit_model(
     logits = {name: branch.logits(validation.plots, progress) for name, branch in branches.items()}
     joined = _join(recipe, list(logits.values()), validation.Y)
     several = len(logits) > 1
+    P = sigmoid(joined.calibration.logits(list(logits.values())))
+    if not decide(P, joined.thresholds, recipe.thresholds).any():
+        warnings.warn(_TAGS_NOTHING.format(len(validation)), PlotgenreWarning, stacklevel=5)
     return Model(
         recipe,
         train.genres,

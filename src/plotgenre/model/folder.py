@@ -79,6 +79,7 @@ def save_model(
             for part, of in parts.items()
             for name, tensor in of.items()
         },
+        ungrouped=model.ungrouped,
         evaluation=evaluation,
         card=card,
         write_encoder=(
@@ -152,6 +153,7 @@ def load_model(
         settings,
         fast=_fast(parts["fast"], n_genres, folder),
         added=added,
+        ungrouped=artefact.ungrouped,
     )
     return model.words_alone() if fast else model
 

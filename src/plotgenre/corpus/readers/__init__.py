@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from plotgenre.corpus.readers.jsonl import read_jsonl
 from plotgenre.corpus.readers.onehot import OneHot, read_genres_file, read_onehot
 from plotgenre.corpus.readers.parquet import read_parquet
 from plotgenre.corpus.readers.sources import FileFormat, Format, Location, Source, find_sources
-from plotgenre.corpus.readers.tables import Keeps, Table, refuse_duplicate_ids
+from plotgenre.corpus.readers.tables import FilmTable, Keeps, Table, refuse_duplicate_ids
 from plotgenre.errors import CorpusError, InputError
 
 __all__ = ["Columns", "Format", "read_corpus", "read_genres_file"]
@@ -85,7 +86,18 @@ def read_corpus(
         names = ", ".join(source.name for source in sources[:3])
         raise CorpusError(f"no film in {names}; expected at least one")
     refuse_duplicate_ids(chain.from_iterable(table.placed_ids() for table in read))
-    return corpus.with_targets(*_stacked(sources, tables)) if tables else corpus
+    if tables:
+        return corpus.with_targets(*_stacked(sources, tables))
+    return replace(corpus, columns=_columns_read(read))
+
+
+def _columns_read(tables: Sequence[FilmTable]) -> dict[str, str]:
+    """The column of each role; where files differ, all that served."""
+    served: dict[str, dict[str, None]] = {}
+    for table in tables:
+        for role, column in table.columns.items():
+            served.setdefault(role, {})[column] = None
+    return {role: ", ".join(columns) for role, columns in served.items()}
 
 
 def _stacked(

@@ -87,7 +87,8 @@ def film_table(table: Table, columns: Columns, *, labelled: bool = True) -> Film
         _texts("title", columns.title, table),
         map(_year, _texts("year", columns.year, table)),
     )
-    return FilmTable(list(films), table.rows, table.place)
+    read = {"plot": plot, "genres": genres} if genres else {"plot": plot}
+    return FilmTable(list(films), table.rows, table.place, read)
 
 
 def _named(role: str, wanted: str, table: Table) -> str | None:

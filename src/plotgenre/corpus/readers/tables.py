@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plotgenre.corpus.films import Film
@@ -47,11 +47,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class FilmTable:
-    """The films of one file, and the row of each."""
+    """The films of one file, the row of each, and which column was read as what."""
 
     films: Sequence[Film]
     rows: Sequence[int]
     place: Place
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def placed_ids(self) -> Iterator[tuple[str, Place, int]]:
         """Each film's id and where it stands."""

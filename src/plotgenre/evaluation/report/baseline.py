@@ -58,13 +58,12 @@ def score_baseline(
     # Out of the reach of any share, so that equally frequent genres cannot slip in.
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
     evaluation = evaluate(prior, Y, cut, genres, train_counts, resamples=resamples)
-    support: Bools = np.asarray(Y.any(axis=0))
     groups = headline_groups(train_counts)
     differences = paired_difference(
-        Y[:, support],
-        (prior[:, support], (prior >= cut)[:, support]),
-        (P[:, support], D[:, support]),
-        {name: mask[support] for name, mask in groups.items()},
+        Y,
+        (prior, prior >= cut),
+        (P, D),
+        groups,
         resamples=resamples,
     )
     order = np.argsort(-train_counts, kind="stable")[:k]

@@ -99,7 +99,7 @@ def _contents(
     baseline = score_baseline(P, Y, D, genres, train_counts, resamples=resamples)
     best, worst = best_and_worst(P, Y, D)
     shown = np.argsort(-Y.sum(axis=0), kind="stable")[:_MOST_GENRES]
-    bins = reliability(P[:, support], Y[:, support])
+    bins = reliability(P, Y)
     lengths = by_length(films.plots, Y, D, resamples=resamples)
     decades = by_decade(films.years, Y, D, resamples=resamples)
     return {
@@ -109,7 +109,7 @@ def _contents(
         "baseline": baseline,
         "rows": [(genres[j], evaluation.per_genre[j]) for j in shown.tolist()],
         "precision_recall": charts.precision_recall_chart(
-            precision_recall(P[:, support], Y[:, support]),
+            precision_recall(P, Y),
             _operating_point(evaluation),
             _operating_point(baseline.evaluation),
         ),
