@@ -30,16 +30,14 @@ def weigh(scores: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
     Parameters
     ----------
     scores
-        Of the same films and genres; the first are those of the whole plots. Metrics run over the
-        genres that a film has.
+        Of the same films and genres; the first are those of the whole plots.
     """
     whole = next(iter(scores.values()))
-    Y, support = whole.Y, whole.Y.any(axis=0)
     groups = headline_groups(whole.train_counts)
     paired = paired_bootstrap(
-        Y[:, support],
-        [(one.P[:, support].astype(np.float32), one.D[:, support]) for one in scores.values()],
-        {name: mask[support] for name, mask in groups.items()},
+        whole.Y,
+        [(one.P.astype(np.float32), one.D) for one in scores.values()],
+        groups,
         resamples=RESAMPLES,
     )
     return {
@@ -75,9 +73,9 @@ def changes(whole: npt.NDArray[np.bool_], D: npt.NDArray[np.bool_]) -> dict[str,
 
 def by_kind(films: Corpus, whole: Scores) -> dict[str, Any]:
     """Results of the whole plots by decade and length, with the report page's buckets."""
-    support = whole.Y.any(axis=0)
-    Y, D = whole.Y[:, support], whole.D[:, support]
+    decades = by_decade(films.years, whole.Y, whole.D, resamples=RESAMPLES)
+    lengths = by_length(films.plots, whole.Y, whole.D, resamples=RESAMPLES)
     return {
-        "by_decade": [asdict(x) for x in by_decade(films.years, Y, D, resamples=RESAMPLES)],
-        "by_length": [asdict(x) for x in by_length(films.plots, Y, D, resamples=RESAMPLES)],
+        "by_decade": [asdict(one) for one in decades],
+        "by_length": [asdict(one) for one in lengths],
     }

@@ -72,7 +72,7 @@ class Split:
 def score(
     split: Split, P: npt.NDArray[np.float32], D: Bools, thresholds: npt.NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
-    """Every metric of the quality file, over the genres of train that have a test film."""
+    """Every metric of the quality file, over the genres of train."""
     evaluation = evaluate(
         P, split.test.Y, thresholds, split.train.genres, split.counts, decisions=D
     )
@@ -86,10 +86,8 @@ def differences(
     split: Split, peer: tuple[npt.NDArray[np.float32], Bools], ours: tuple[Any, Bools]
 ) -> dict[str, dict[str, float]]:
     """Ours less the peer on the same resamples, for every metric of the quality file."""
-    supported, counts = split.test.Y.any(axis=0), split.counts
-    groups = {"top20": top_genres(counts)[supported], "ranked": (counts >= 50)[supported]}
-    first, second = ((P[:, supported], D[:, supported]) for P, D in (peer, ours))
-    found = paired_difference(split.test.Y[:, supported], first, second, groups)
+    groups = {"top20": top_genres(split.counts), "ranked": split.counts >= 50}
+    found = paired_difference(split.test.Y, peer, ours, groups)
     found["macro_average_precision_50"] = found["ranked_macro_average_precision"]
     if split.second is not None:
         scores = [split.second.scores(D) for _, D in (peer, ours)]

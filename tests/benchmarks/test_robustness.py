@@ -176,19 +176,19 @@ def test_differences_and_changes_by_hand(by_hand: tuple[Scores, Scores]) -> None
 
     whole, other = weigh(dict(zip(("whole", "other"), by_hand, strict=True))).values()
     assert whole["metrics"]["micro_f1"]["value"] == 1
-    # Of a and b, found a twice and missed b: 2*2 / (2 + 3). c has no film and does not count.
-    assert other["metrics"]["micro_f1"]["value"] == pytest.approx(0.8)
-    assert other["less_whole"]["micro_f1"]["value"] == pytest.approx(-0.2)
+    # Found a twice, missed b, and tagged c, which no film has: 2*2 / (3 + 3).
+    assert other["metrics"]["micro_f1"]["value"] == pytest.approx(2 / 3)
+    assert other["less_whole"]["micro_f1"]["value"] == pytest.approx(-1 / 3)
     assert other["less_whole"]["macro_average_precision_50"]["value"] == 0
     # Won c, lost b; before or after there are a, b, c of x and a of y.
     assert other["decisions"] == pytest.approx(
         {"changed_of_tags": 2 / 4, "changed_of_cells": 2 / 6, "films_changed": 0.5,
          "tags_a_film": 1.5}
     )  # fmt: skip
-    # Each cell is a bin of its own: |0.9-1| + |0.8-1| + |0.7-1| + 0.2 = 0.8, halved P: 1.9.
-    assert whole["metrics"]["expected_calibration_error"]["value"] == pytest.approx(0.2, abs=1e-3)
+    # |0.9-1| + |0.8-1| + |0.7-1| + 0.2 + 0.1 + 0.1 = 1.0, halved P: 2.0.
+    assert whole["metrics"]["expected_calibration_error"]["value"] == pytest.approx(1 / 6, abs=1e-3)
     error = other["less_whole"]["expected_calibration_error"]
-    assert error["value"] == pytest.approx((1.9 - 0.8) / 4, abs=1e-3)
+    assert error["value"] == pytest.approx((2.0 - 1.0) / 6, abs=1e-3)
     assert error["low"] <= error["value"] <= error["high"]
 
 
@@ -206,7 +206,7 @@ def test_the_table(by_hand: tuple[Scores, Scores]) -> None:
     text = render({**facts, "models": {"words": model}})
     assert "2 test films of `films`." in text
     assert "| whole | 1.000 (1.000–1.000) | – |" in text
-    assert "| other | 50% | -0.200 (" in text
+    assert "| other | 50% | -0.333 (" in text
     assert "| 50.0% | 50.0% |" in text
     assert "| decade | films | words |" in text
     assert "| 1950s | 2 | 1.000 (0.900–1.000) |" in text

@@ -38,12 +38,14 @@ def test_an_empty_corpus_has_figures_and_a_page(tmp_path):
 
 def test_the_terminal_shows_names_as_they_are_in_one_screen(films, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    issues = {"warning": "Mind.", "genres": [{"genre": HOSTILE, "missing": 2, "wrong": 1}]}
+    doubts = [{"genre": HOSTILE, "missing": 2, "wrong": 1}]
+    issues = {"warning": "Mind.", "account": ["1 name is odd."], "genres": doubts}
     show_health(examine(films), inspection.summary(figures_of(films, issues=issues), "no part"))
     shown = capsys.readouterr().out
     assert "[/red]" in shown
     assert "skipped: no part" in shown
     assert "2 perhaps missing, 1 perhaps wrong" in shown
+    assert "Mind. 1 name is odd." in shown
     assert len(shown.splitlines()) < 40
 
 
