@@ -29,7 +29,7 @@ def hostile(tmp_path_factory):
     }  # fmt: skip
     worst = [{"id": "1", "film": HOSTILE, "kind": "missing", "probability": 0.9}]
     genres = [{"genre": HOSTILE, "missing": 2, "wrong": 1, "worst": worst}]
-    issues = {"warning": "Mind.", "genres": genres}
+    issues = {"warning": "Mind.", "account": [], "genres": genres}
     path = tmp_path_factory.mktemp("health") / "new folder" / "page.html"
     figures = figures_of(films, examine(films), find_synonyms(films), near, issues)
     write_health(figures, path)
