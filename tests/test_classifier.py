@@ -284,7 +284,7 @@ def test_validation_that_makes_no_sense(film_lists, film_recipe, matrix):
         model.fit(plots, genres, validation=(plots, matrix))
     with pytest.raises(InputError, match="90 plots need as many genre lists, got 89"):
         model.fit(plots, genres, validation=(plots, genres[:-1]))
-    with pytest.raises(InputError, match=r"\(4,\) genres and validation has \(3,\)"):
+    with pytest.raises(InputError, match=r"columns \(4,\), validation ones \(3,\)"):
         model.fit(plots, matrix, validation=(plots, matrix[:, :3]))
     with pytest.raises(CorpusError, match="none of the 2 films has a genre that the model knows"):
         model.fit(plots, genres, validation=(plots[:2], [["Elsewhere"], []]))

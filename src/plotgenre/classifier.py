@@ -101,12 +101,8 @@ class GenreClassifier:
             If the input makes no sense, no genre has enough films, or a part is missing.
         """
         fixed = isinstance(genres, np.ndarray)
-        if validation is not None and isinstance(validation[1], np.ndarray) != fixed:
-            raise InputError("genres of train and validation must both be names, or both 0/1")
-        if validation is not None and isinstance(genres, np.ndarray):
-            widths = np.shape(genres)[1:], np.shape(validation[1])[1:]
-            if widths[0] != widths[1]:
-                raise InputError(f"train has {widths[0]} genres and validation has {widths[1]}")
+        if validation is not None:
+            _refuse_other_targets(genres, validation[1])
         return self.fit_corpus(
             corpus_of(plots, genres),
             None if validation is None else corpus_of(*validation),
@@ -453,3 +449,15 @@ class GenreClassifier:
         if model is None:
             raise InputError("this GenreClassifier is not fitted yet; call fit or load first")
         return model
+
+
+def _refuse_other_targets(train: Genres, validation: Genres) -> None:
+    """Targets are names on both sides, or matrices of as many columns."""
+    if isinstance(train, np.ndarray) and isinstance(validation, np.ndarray):
+        columns = train.shape[1:], validation.shape[1:]
+        if columns[0] != columns[1]:
+            raise InputError(
+                f"train targets have columns {columns[0]}, validation ones {columns[1]}"
+            )
+    elif isinstance(train, np.ndarray) or isinstance(validation, np.ndarray):
+        raise InputError("genres of train and validation must both be names, or both 0/1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -108,6 +108,11 @@ class Account:
         """The account that `as_dict` was taken of."""
         fields = dict(stored)
         return cls(unknown=tuple(UnknownName(**one) for one in fields.pop("unknown")), **fields)
+
+    def less(self, respelled: Mapping[str, str]) -> Account:
+        """The account without those spellings, of which is told elsewhere."""
+        own = {name: as_ for name, as_ in self.respelled.items() if name not in respelled}
+        return replace(self, respelled=own)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as what JSON can hold."""

@@ -229,8 +229,9 @@ def show_experiment(experiment: Experiment) -> None:
     console, chosen = Console(), experiment.chosen
     films = f"{len(chosen.corpus):,} train films, {len(chosen.corpus.genres)} genres"
     console.print(films, highlight=False)
-    for written, name in chosen.respelled.items():
-        console.print(f"read {written!r} as {name!r}", highlight=False, markup=False)
+    if chosen.respelled:
+        spellings = ", ".join(f"{one!r} as {name!r}" for one, name in chosen.respelled.items())
+        console.print(f"read {spellings}", highlight=False, markup=False, soft_wrap=True)
     for what, names in (("as too rare", chosen.left_out), ("by the groups", chosen.ungrouped)):
         if names:
             console.print(_left_out(what, names), highlight=False, markup=False)

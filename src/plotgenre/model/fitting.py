@@ -51,7 +51,6 @@ def fit_corpus(
     settings = keep_all if fixed_genres else recipe.genres
     chosen = choose_genres(train, settings)
     labels = known_labels(validation, settings, list(chosen.seen), chosen.ungrouped)
-    shared = {"train": shared_plots(validation.plots, train.plots)}
     held_out = labels.corpus.with_genres(chosen.corpus.genres)
     if not held_out.Y.any():
         raise CorpusError(
@@ -59,7 +58,10 @@ def fit_corpus(
             f"{len(chosen.corpus.genres):,} genres that are learned, such as "
             f"{chosen.corpus.genres[0]}; give more validation films"
         )
-    for sentence in Account.of(validation, labels, shared=shared).warnings():
+    account = Account.of(
+        validation, labels, shared={"train": shared_plots(validation.plots, train.plots)}
+    )
+    for sentence in account.less(chosen.respelled).warnings():
         warnings.warn(f"validation films: {sentence}", PlotgenreWarning, stacklevel=4)
     model = fit_model(
         recipe,
