@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,11 +20,12 @@ from plotgenre.corpus.arguments import (
 )
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import choose_genres, renamed
-from plotgenre.corpus.splits import SplitSettings, stratified_split
+from plotgenre.corpus.splits import stratified_split
 from plotgenre.embedding.encoders import EncoderSettings
-from plotgenre.errors import InputError
+from plotgenre.errors import CorpusError, InputError
 from plotgenre.explaining.explanation import Explanation
 from plotgenre.explaining.leaving_out import explain
+from plotgenre.idle_settings import refuse_idle, tell_what_words_ignore
 from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.model.adding import with_genre
@@ -33,8 +35,6 @@ from plotgenre.model.folder import load_model, save_model
 from plotgenre.recipe import DEFAULT_RECIPE, Recipe
 
 Probabilities = npt.NDArray[np.float32]
-
-_LEAST_VALIDATION = 0.1
 
 
 class GenreClassifier:
@@ -98,7 +98,7 @@ class GenreClassifier:
             minimum of films and merges.
         validation
             Plots and genres that stop training early and tune the thresholds. Without it a
-            stratified tenth of the films is set aside.
+            stratified share of the films, ``split.validation``, is set aside.
         checkpoints
             Folder from which an interrupted training resumes, and where an adapted encoder lies.
         progress
@@ -107,9 +107,28 @@ class GenreClassifier:
         Raises
         ------
         InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
-            If the input makes no sense, no genre has enough films, or a part is missing.
+            If the input makes no sense, no genre has enough films, a setting does nothing, or a
+            part is missing.
         """
+        unread = {"split.test": "fit sets no test films aside"}
+        if validation is not None:
+            unread = {"split": "validation films are given"}
+        if isinstance(genres, np.ndarray):
+            unread["genres"] = "a matrix of targets fixes the genres"
+        refuse_idle(self.settings(), unread)
+        return self._fit(plots, genres, validation, checkpoints, progress)
+
+    def _fit(
+        self,
+        plots: Sequence[str],
+        genres: Genres,
+        validation: tuple[Sequence[str], Genres] | None,
+        checkpoints: Path | None,
+        progress: Progress | None,
+    ) -> Self:
+        """`fit`, its recipe checked already: an experiment reads settings that `fit` does not."""
         recipe = self.settings()
+        tell_what_words_ignore(recipe)
         corpus = chosen = corpus_of(plots, genres)
         if not isinstance(genres, np.ndarray):
             chosen = choose_genres(corpus, recipe.genres).corpus
@@ -429,8 +448,8 @@ class GenreClassifier:
 
 
 def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
-    """Films to learn from, and a stratified tenth or more to tune on."""
-    share = max(recipe.split.validation, _LEAST_VALIDATION)
-    settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
-    split = stratified_split(corpus, settings)
+    """Films to learn from, and a stratified share to tune on."""
+    if not recipe.split.validation:
+        raise CorpusError("split.validation is 0; give validation films or a share for them")
+    split = stratified_split(corpus, replace(recipe.split, test=0.0))
     return corpus.take(split.train), corpus.take(split.validation)

@@ -17,7 +17,7 @@ FLOORS = (
     ("learning",),
     ("branches",),
     ("recipe", "artefact", "hub"),
-    ("model",),
+    ("idle_settings", "model"),
     ("explaining",),
     ("classifier",),
     ("experiment", "similar"),
