@@ -52,9 +52,7 @@ def test_without_a_split(corpus, film_recipe, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(corpus.plots), P)
 
 
-def test_words_alone_leave_no_history_of_another_run(
-    corpus, film_recipe, words_recipe, tmp_path
-):
+def test_words_alone_leave_no_history_of_another_run(corpus, film_recipe, words_recipe, tmp_path):
     run_experiment(film_recipe, corpus, tmp_path)
     assert history_beside(tmp_path / "model") is not None
     done = run_experiment(words_recipe, corpus, tmp_path)

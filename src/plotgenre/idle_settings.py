@@ -190,5 +190,5 @@ def _left_out(found: list[str], settings: str) -> str:
         default = _value(Recipe(), found[0])
         return f"leave {found[0]} " + ("out" if default is None else f"at {_shown(default)}")
     parts = dict.fromkeys(name.partition(".")[0] for name in found)
-    whole = " and ".join(f"{part}={{}}" for part in parts if part in settings.split())
+    whole = ", ".join(f"{part}={{}}" for part in parts if part in settings.split())
     return "leave them at their defaults" + (f" ({whole})" if whole else "")

@@ -26,9 +26,7 @@ def room(tmp_path, film_lists, film_recipe):
 
 
 def test_adapt_then_train_on_the_encoder(room, main):
-    status, out, err = main(
-        "adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=3"
-    )
+    status, out, err = main("adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=3")
     assert status == 0, err
     assert out.splitlines()[0] == "encoder after 3 steps: new"
     lines = err.splitlines()
