@@ -163,6 +163,7 @@ def recipes(arguments: argparse.Namespace) -> dict[str, Recipe]:
     groups = json.loads((arguments.data / "tmdb_to_freebase_genres.json").read_text())
     fitted_to = {
         "branches.adapted": False,
+        "adapting": {},
         # As much text as the tokens of the recipe, now that half of them are skipped.
         "slicing.tokens": best.slicing.tokens // 2,
         "encoder.name": str(arguments.encoder.absolute()),

@@ -221,6 +221,25 @@ def film_recipe(tiny_masked: Path) -> Recipe:
 
 
 @pytest.fixture(scope="session")
+def given_recipe(film_recipe: Recipe) -> Recipe:
+    """The same where the split, or the genres as a matrix, are given: neither may be set there."""
+    return film_recipe.with_settings({"genres": {}, "split": {}})
+
+
+@pytest.fixture(scope="session")
+def words_recipe() -> Recipe:
+    """The lexical branch alone, on the films of ``film_recipe``."""
+    return Recipe().with_settings(
+        {
+            "branches.semantic": False,
+            "branches.lexical": True,
+            "genres.minimum_films": 5,
+            "split.validation": 0.25,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
 def fitted(film_lists: tuple[list[str], list[list[str]]], film_recipe: Recipe) -> GenreClassifier:
     """A classifier fitted on names; tests must leave it as it is."""
     return GenreClassifier(film_recipe).fit(*film_lists)

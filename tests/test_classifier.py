@@ -22,8 +22,8 @@ def matrix(film_lists):
 
 
 @pytest.fixture(scope="session")
-def fitted_on_matrix(film_lists, film_recipe, matrix):
-    return GenreClassifier(film_recipe).fit(film_lists[0], matrix)
+def fitted_on_matrix(film_lists, given_recipe, matrix):
+    return GenreClassifier(given_recipe).fit(film_lists[0], matrix)
 
 
 def test_learns_the_genres(fitted, film_lists):
@@ -78,9 +78,17 @@ def test_rare_genres_are_left_out_but_remembered(fitted):
     assert set(fitted.train_films_) == {*GENRES, "Opera"}
 
 
-@pytest.mark.parametrize("method", ["ml_ros", "ml_smote", "ml_tomek", "remedial"])
+@pytest.mark.parametrize(
+    ("method", "own"),
+    [
+        ("ml_ros", {"sampling.share": 0.5}),
+        ("ml_smote", {}),
+        ("ml_tomek", {"sampling.distance_threshold": 0.1}),
+        ("remedial", {}),
+    ],
+)
 def test_sampling_changes_the_model_and_nothing_that_is_held_out(
-    method, film_lists, film_recipe, tmp_path
+    method, own, film_lists, film_recipe, tmp_path
 ):
     plots, genres = film_lists
     # War becomes rare and mostly stands beside Comedy, so that each method has something to do.
@@ -90,9 +98,7 @@ def test_sampling_changes_the_model_and_nothing_that_is_held_out(
     ]
     recipe = film_recipe.with_settings({"training.max_epochs": 10})
     plain = GenreClassifier(recipe).fit(plots, genres)
-    sampled = recipe.with_settings(
-        {"sampling.method": method, "sampling.share": 0.5, "sampling.distance_threshold": 0.1}
-    )
+    sampled = recipe.with_settings({"sampling.method": method} | own)
     model = GenreClassifier(sampled).fit(plots, genres)
     again = GenreClassifier(sampled).fit(plots, genres)
     P = model.predict_proba(plots)
@@ -105,15 +111,15 @@ def test_sampling_changes_the_model_and_nothing_that_is_held_out(
     np.testing.assert_array_equal(loaded.predict_proba(plots), P)
 
 
-def test_merges(film_lists, film_recipe):
+def test_merges(film_lists, given_recipe):
     plots, genres = film_lists
     renamed = [
         ["Scary" if name == "Horror" and i % 2 else name for name in names]
         for i, names in enumerate(genres)
     ]
-    recipe = film_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
+    recipe = given_recipe.with_settings({"genres.merges": {"Horror": ["Scary"]}})
     merged = GenreClassifier(recipe).fit(plots, renamed, validation=(plots[:20], renamed[:20]))
-    plain = GenreClassifier(film_recipe).fit(plots, genres, validation=(plots[:20], genres[:20]))
+    plain = GenreClassifier(given_recipe).fit(plots, genres, validation=(plots[:20], genres[:20]))
     assert list(merged.classes_) == GENRES
     np.testing.assert_array_equal(merged.predict_proba(plots), plain.predict_proba(plots))
 
@@ -128,18 +134,18 @@ def test_a_matrix_is_answered_with_a_matrix(fitted_on_matrix, film_lists, matrix
     assert micro_f1 > 0.65
 
 
-def test_a_matrix_keeps_every_column(film_lists, film_recipe, matrix):
+def test_a_matrix_keeps_every_column(film_lists, given_recipe, matrix):
     wide = np.hstack([matrix, np.zeros((len(matrix), 1), dtype=int)]).astype(bool)
-    assert GenreClassifier(film_recipe).fit(film_lists[0], wide).predict(["x"]).shape == (1, 5)
+    assert GenreClassifier(given_recipe).fit(film_lists[0], wide).predict(["x"]).shape == (1, 5)
 
 
-def test_validation_with_unknown_genres(film_lists, film_recipe):
+def test_validation_with_unknown_genres(film_lists, given_recipe):
     plots, genres = film_lists
     held_out = [[*names, "Never seen"] for names in genres[60:]]
-    given = GenreClassifier(film_recipe).fit(
+    given = GenreClassifier(given_recipe).fit(
         plots[:60], genres[:60], validation=(plots[60:], held_out)
     )
-    plain = GenreClassifier(film_recipe).fit(
+    plain = GenreClassifier(given_recipe).fit(
         plots[:60], genres[:60], validation=(plots[60:], genres[60:])
     )
     np.testing.assert_array_equal(given.thresholds_, plain.thresholds_)
@@ -193,21 +199,21 @@ def test_in_a_pipeline(film_lists, film_recipe):
     assert pipeline.score(*film_lists) > 0.65
 
 
-def test_as_features_of_another_model(film_lists, film_recipe, matrix):
+def test_as_features_of_another_model(film_lists, given_recipe, matrix):
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
-    pipeline = make_pipeline(GenreClassifier(film_recipe), KNeighborsClassifier(1))
+    pipeline = make_pipeline(GenreClassifier(given_recipe), KNeighborsClassifier(1))
     pipeline.fit(film_lists[0], matrix)
     # Its own nearest neighbour is the film itself, unless two have the same logits.
     assert (pipeline.predict(film_lists[0]) == matrix).mean() > 0.95
 
 
-def test_cross_validation(film_lists, film_recipe, matrix):
+def test_cross_validation(film_lists, given_recipe, matrix):
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
 
-    model = GenreClassifier(film_recipe)
+    model = GenreClassifier(given_recipe)
     folds = KFold(2, shuffle=True, random_state=0)
     P = cross_val_predict(model, film_lists[0], matrix, cv=folds, method="predict_proba")
     assert P.shape == matrix.shape
@@ -271,15 +277,15 @@ def test_a_single_empty_plot(fitted):
         (np.array([[0, 1]]), "2 plots and 2 genres"),
     ],
 )
-def test_genres_that_make_no_sense(film_recipe, genres, sentence):
+def test_genres_that_make_no_sense(given_recipe, genres, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
-        GenreClassifier(film_recipe).fit(["one", "two"], genres)
+        GenreClassifier(given_recipe).fit(["one", "two"], genres)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_validation_that_makes_no_sense(film_lists, film_recipe, matrix):
+def test_validation_that_makes_no_sense(film_lists, given_recipe, matrix):
     plots, genres = film_lists
-    model = GenreClassifier(film_recipe)
+    model = GenreClassifier(given_recipe)
     with pytest.raises(InputError, match="must both be names"):
         model.fit(plots, genres, validation=(plots, matrix))
     with pytest.raises(InputError, match="90 plots need as many genre lists, got 89"):
@@ -385,24 +391,24 @@ def test_groups_learn_from_films_that_bear_their_names_already(film_lists, film_
     assert model.score(plots, renamed) == model.score(plots, genres)
 
 
-def test_validation_names_are_matched_and_told(film_lists, film_recipe):
+def test_validation_names_are_matched_and_told(film_lists, given_recipe):
     plots, genres = film_lists
     train, held_out = (plots[:60], genres[:60]), (plots[60:], genres[60:])
-    plain, said = fit_warnings(film_recipe, *train, validation=held_out)
+    plain, said = fit_warnings(given_recipe, *train, validation=held_out)
     assert said == []
     spelled = [[name.lower() for name in names] for names in genres[60:]]
-    same, said = fit_warnings(film_recipe, *train, validation=(plots[60:], spelled))
+    same, said = fit_warnings(given_recipe, *train, validation=(plots[60:], spelled))
     np.testing.assert_array_equal(same.thresholds_, plain.thresholds_)
     assert said[0].startswith("validation films: 4 names were read as another spelling: 'comedy'")
-    _, said = fit_warnings(film_recipe, *train, validation=(plots[:30], genres[:30]))
+    _, said = fit_warnings(given_recipe, *train, validation=(plots[:30], genres[:30]))
     assert said == ["validation films: Of 30 films, 30 are train films too: scores are too good."]
 
 
-def test_a_validation_without_a_genre_that_is_learned(film_lists, film_recipe):
+def test_a_validation_without_a_genre_that_is_learned(film_lists, given_recipe):
     plots, genres = film_lists
     rare = [[*genres[0], "Noir"], *genres[1:60]]
     with pytest.raises(CorpusError, match="none of the 1 validation films has one of the 4 genres"):
-        GenreClassifier(film_recipe).fit(plots[:60], rare, validation=([plots[60]], [["Noir"]]))
+        GenreClassifier(given_recipe).fit(plots[:60], rare, validation=([plots[60]], [["Noir"]]))
 
 
 def test_a_model_that_tags_nothing_says_so(film_lists, film_recipe):

@@ -52,31 +52,30 @@ def test_without_a_split(corpus, film_recipe, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(corpus.plots), P)
 
 
-def test_words_alone_leave_no_history_of_another_run(corpus, film_recipe, tmp_path):
+def test_words_alone_leave_no_history_of_another_run(corpus, film_recipe, words_recipe, tmp_path):
     run_experiment(film_recipe, corpus, tmp_path)
     assert history_beside(tmp_path / "model") is not None
-    words = {"branches.semantic": False, "branches.lexical": True}
-    done = run_experiment(film_recipe.with_settings(words), corpus, tmp_path)
+    done = run_experiment(words_recipe, corpus, tmp_path)
     assert files(tmp_path) == {"checkpoints", "model", "recipe.toml", "scores.safetensors"}
     assert history_beside(tmp_path / "model") is None
     assert done.evaluation.metrics["micro_f1"].value > 0.3
     assert "encoder" not in (tmp_path / "model" / "README.md").read_text()
 
 
-def test_with_a_given_split(corpus, film_recipe, tmp_path):
+def test_with_a_given_split(corpus, given_recipe, tmp_path):
     train, validation, test = (corpus.take(range(a, b)) for a, b in ((0, 50), (50, 70), (70, 90)))
-    done = run_experiment(film_recipe, train, tmp_path, validation=validation, test=test)
+    done = run_experiment(given_recipe, train, tmp_path, validation=validation, test=test)
     assert len(done.chosen.corpus) == 50
     assert done.chosen.left_out == {"Opera": 3}
     assert done.evaluation.films == 20
     assert done.evaluation.metrics["micro_f1"].value > 0.5
 
 
-def test_runs_compare_as_their_models_do(corpus, film_recipe, tmp_path):
-    quick = film_recipe.with_settings({"training.max_epochs": 2})
+def test_runs_compare_as_their_models_do(corpus, given_recipe, tmp_path):
+    quick = given_recipe.with_settings({"training.max_epochs": 2})
     done = {
         name: run_experiment(recipe, corpus, tmp_path / name, validation=corpus, test=corpus)
-        for name, recipe in (("whole", film_recipe), ("quick", quick))
+        for name, recipe in (("whole", given_recipe), ("quick", quick))
     }
     found = compare_runs([tmp_path / "whole", str(tmp_path / "quick")])
     assert found.runs == ("whole", "quick")
@@ -98,15 +97,15 @@ def test_runs_of_one_name_go_by_their_paths(fitted, corpus, tmp_path):
     assert compare_runs(folders).runs == tuple(folders)
 
 
-def test_scores_of_an_earlier_run_do_not_stay(corpus, film_recipe, tmp_path):
-    run_experiment(film_recipe, corpus, tmp_path, validation=corpus, test=corpus)
+def test_scores_of_an_earlier_run_do_not_stay(corpus, given_recipe, tmp_path):
+    run_experiment(given_recipe, corpus, tmp_path, validation=corpus, test=corpus)
     assert "scores.safetensors" in files(tmp_path)
-    run_experiment(film_recipe, corpus, tmp_path, validation=corpus)
+    run_experiment(given_recipe, corpus, tmp_path, validation=corpus)
     assert "scores.safetensors" not in files(tmp_path)
 
 
-def test_validation_without_test_scores_nothing(corpus, film_recipe, tmp_path):
-    done = run_experiment(film_recipe, corpus, tmp_path, validation=corpus)
+def test_validation_without_test_scores_nothing(corpus, given_recipe, tmp_path):
+    done = run_experiment(given_recipe, corpus, tmp_path, validation=corpus)
     assert done.evaluation is None
     assert "evaluation.json" not in files(tmp_path / "model")
 

@@ -97,6 +97,17 @@ def test_with_settings_changes_a_copy():
     assert recipe == Recipe()
 
 
+def test_a_mapping_replaces_a_whole_part():
+    best = Recipe.load("best")
+    changed = best.with_settings(
+        {"branches.adapted": False, "adapting": {}, "head": {"kind": "mlp"}}
+    )
+    assert changed.adapting == Recipe().adapting != best.adapting
+    assert (changed.head, changed.slicing) == (Recipe().head, best.slicing)
+    with pytest.raises(RecipeError, match=r"unknown setting 'head\.colour'"):
+        best.with_settings({"head": {"colour": "red"}})
+
+
 @pytest.mark.parametrize("dotted", ["kind", "head", "hat.kind", ".kind", "head."])
 def test_with_settings_names_the_parts(dotted):
     with pytest.raises(RecipeError, match=r"no setting .* one of genres, split, branches, lexical"):

@@ -37,7 +37,8 @@ class Ours(Contender):
             shipped = json.loads((SHIPPED / "films" / "config.json").read_text())["recipe"]
             read = {f"slicing.{name}": value for name, value in shipped["slicing"].items()}
             encoder = {"encoder.kind": "onnx", "encoder.name": str(SHIPPED / ENCODER_FOLDER)}
-            settings = settings.with_settings({"branches.adapted": False} | encoder | read)
+            apart = {"branches.adapted": False, "adapting": {}}
+            settings = settings.with_settings(apart | encoder | read)
             known = json.loads(SHIPPING.read_text())
             self.scaled_seconds = sum(known[log]["seconds"] for log in ("adapting", "teaching"))
             told += ", making the package's encoder is"

@@ -17,6 +17,7 @@ from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import InputError
 from plotgenre.explaining.explanation import Explanation
 from plotgenre.explaining.leaving_out import explain
+from plotgenre.idle_settings import refuse_idle
 from plotgenre.learning.calibration import Calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.model.adding import with_genre
@@ -89,7 +90,8 @@ class GenreClassifier:
             minimum of films and merges.
         validation
             Plots and genres that stop training early and tune the thresholds. Without it a
-            stratified tenth of the films is set aside, and ``train_films_`` counts the others.
+            stratified share of the films, ``split.validation``, is set aside, and
+            ``train_films_`` counts the others.
         checkpoints
             Folder from which an interrupted training resumes, and where an adapted encoder lies.
         progress
@@ -98,11 +100,22 @@ class GenreClassifier:
         Raises
         ------
         InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
-            If the input makes no sense, no genre has enough films, or a part is missing.
+            If the input makes no sense, no genre has enough films, a setting does nothing, or a
+            part is missing.
         """
-        fixed = isinstance(genres, np.ndarray)
+        unread = {"split.test": "fit sets no test films aside"}
         if validation is not None:
             _refuse_other_targets(genres, validation[1])
+            unread = {"split": "validation films are given"}
+        fixed = isinstance(genres, np.ndarray)
+        recipe = self.settings()
+        if fixed:
+            names = ["merges", "groups", "without_genre"]
+            # 0 is what happens anyway.
+            names += ["minimum_films"] if recipe.genres.minimum_films else []
+            why = "a matrix of targets fixes the genres"
+            unread |= {f"genres.{name}": why for name in names}
+        refuse_idle(recipe, unread)
         return self.fit_corpus(
             corpus_of(plots, genres),
             None if validation is None else corpus_of(*validation),
@@ -137,6 +150,7 @@ class GenreClassifier:
         InputError, CorpusError, RecipeError, EncoderError, MissingExtraError
             As :meth:`fit`; or if no validation film has a genre of train.
         """
+        refuse_idle(self.settings())
         self.model_ = fit_corpus(
             self.settings(),
             train,

@@ -24,11 +24,13 @@ from plotgenre.evaluation.evaluation import Evaluation, evaluate
 from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
+from plotgenre.idle_settings import ADAPTATION, refuse_idle
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
 
 _HISTORY, _HISTORY_CHART = "history.json", "history.png"
+_SPLIT_ALREADY = {"split": "validation films are given"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,19 @@ def run_experiment(
         Put the encoder into the model's folder.
     progress
         Whom to tell how far it is.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe sets what nothing reads here; errors of `GenreClassifier.fit` besides.
     """
     folder = Path(folder)
+    unread: dict[str, str] = {}
+    if validation is not None:
+        unread = _SPLIT_ALREADY
+    elif test is not None:
+        unread = {"split.test": "test films are given"}
+    refuse_idle(recipe, unread)
     if validation is None:
         train, validation, test = _split(train, recipe, test)
     chosen = choose_genres(train, recipe.genres)
@@ -244,7 +257,13 @@ def run_adaptation(
     Of the recipe, genres, split, slicing, encoder and adapting are read; what it splits off for
     test where no validation is given is left alone. ``folder`` becomes a later recipe's
     ``encoder.name``; the rest is as `branches.adapting.adapt_encoder` has it.
+
+    Raises
+    ------
+    RecipeError
+        If one of these parts sets what nothing reads; errors of `adapt_encoder` besides.
     """
+    refuse_idle(recipe, {} if validation is None else _SPLIT_ALREADY, ADAPTATION)
     if validation is None:
         train, validation, _ = _split(train, recipe, None)
     choice = choose_genres(train, recipe.genres)

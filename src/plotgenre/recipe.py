@@ -43,7 +43,8 @@ class Recipe:
     split
         Shares of validation and test where a corpus does not come split.
     branches
-        Which ways of reading a model joins. What only one of them reads is idle without it.
+        Which ways of reading a model joins. Settings of one that is not there must stay at their
+        defaults, see `idle_settings.refuse_idle`.
     lexical
         N-grams and the sparse head of the lexical branch.
     slicing
@@ -53,11 +54,11 @@ class Recipe:
     adapting
         How the encoder is fine-tuned, where ``branches.adapted`` says so.
     sampling
-        How train films are resampled against imbalance.
+        How train films of the semantic branch are resampled against imbalance.
     head
         What turns a film's vectors into logits, and how its slices are used.
     training
-        How the head is fitted.
+        How the head of the semantic branch is fitted.
     calibration
         How logits become probabilities that can be believed.
     thresholds
@@ -116,6 +117,8 @@ class Recipe:
     def with_settings(self, assignments: Mapping[str, Any]) -> Recipe:
         """A copy with dotted settings changed, as ``{"head.kind": "linear"}``.
 
+        A mapping replaces a whole part: ``{"adapting": {}}`` is all of its defaults.
+
         Raises
         ------
         RecipeError
@@ -124,6 +127,9 @@ class Recipe:
         settings = self.as_dict()
         for dotted, value in assignments.items():
             part, _, name = dotted.partition(".")
+            if dotted in settings and isinstance(value, Mapping):
+                settings[dotted] = dict(value)
+                continue
             if not isinstance(settings.get(part), dict) or not name:
                 raise RecipeError(
                     f"no setting {dotted!r}; expected PART.NAME with PART one of "

@@ -50,8 +50,8 @@ def test_an_encoder_without_torch_is_read_as_one(ablations):
     assert ablations.recipe_of("linear head", 0, "adapted").encoder.kind == "sentence_transformers"
 
 
-def test_films_that_a_recipe_leaves_out_shift_no_other(films, film_recipe):
-    recipe = film_recipe.with_settings({"genres.minimum_films": 13, "branches.lexical": True})
+def test_films_that_a_recipe_leaves_out_shift_no_other(films, given_recipe):
+    recipe = given_recipe.with_settings({"genres.minimum_films": 13, "branches.lexical": True})
     train, validation = films.sides(recipe)
     assert len(train) < len(films.train)
     semantic, words = films.logits(recipe)

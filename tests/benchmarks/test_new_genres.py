@@ -36,7 +36,7 @@ def test_interval_is_of_macro_average_precision(script, monkeypatch):
 
 
 def test_a_genre_is_hidden_added_and_measured(
-    script, film_lists, film_recipe, tmp_path, monkeypatch
+    script, film_lists, given_recipe, tmp_path, monkeypatch
 ):
     plots, genres = film_lists
     for side, rows in (("train", slice(0, 60)), ("validation", slice(60, 90))):
@@ -46,7 +46,7 @@ def test_a_genre_is_hidden_added_and_measured(
         pq.write_table(table, tmp_path / "test.parquet")
     monkeypatch.setattr(script, "LEAST_FILMS", 10)
     monkeypatch.setattr(script, "RESAMPLES", 20)
-    monkeypatch.setattr(script.Recipe, "load", lambda name: film_recipe)
+    monkeypatch.setattr(script.Recipe, "load", lambda name: given_recipe)
     out = tmp_path / "out.json"
     arguments = [
         str(tmp_path), "--part", "validation", "--genres", "1", "--store", str(tmp_path / "store"),

@@ -68,6 +68,14 @@ def test_a_seed_decides():
     assert first.test.tolist() != other.test.tolist()
 
 
+def test_a_seed_decides_where_stratification_has_no_choice():
+    # Few films of few genres leave it no ties to draw at.
+    genres = [["A"] if i % 3 else ["B", "A"] for i in range(60)]
+    corpus = Corpus.from_lists([f"plot {i}" for i in range(60)], genres)
+    splits = [stratified_split(corpus, SplitSettings(seed=seed)) for seed in range(6)]
+    assert len({tuple(split.validation.tolist()) for split in splits}) == 6
+
+
 def test_the_global_random_state_is_left_alone():
     before = np.random.get_state()[1].tolist()
     stratified_split(random_corpus(0), SplitSettings())

@@ -26,9 +26,7 @@ def room(tmp_path, film_lists, film_recipe):
 
 
 def test_adapt_then_train_on_the_encoder(room, main):
-    status, out, err = main(
-        "adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=3", "--minutes", "2"
-    )
+    status, out, err = main("adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=3")
     assert status == 0, err
     assert out.splitlines()[0] == "encoder after 3 steps: new"
     lines = err.splitlines()
@@ -36,7 +34,7 @@ def test_adapt_then_train_on_the_encoder(room, main):
     assert lines[-1].startswith("step 3/3  ")
     assert "tokens/s" in lines[-1]
     told = json.loads((room / "new" / "adapting.json").read_text())
-    assert (told["adapting"]["films"], told["adapting"]["minutes"]) == (8, 2.0)
+    assert (told["adapting"]["films"], told["adapting"]["steps"]) == (8, 3)
     assert told["slicing"]["tokens"] == 16
     # The recipe's share is split off for validation, and its rare genre left out.
     assert told["films"]["validation"] == pytest.approx(90 / 4, abs=2)
@@ -53,7 +51,7 @@ def test_adapt_then_train_on_the_encoder(room, main):
 def test_given_validation_films(room, main):
     status, _, err = main(
         "adapt", "films.csv", "-o", "new", *QUICK, "--set", "adapting.steps=1",
-        "--validation", "films.csv",
+        "--validation", "films.csv", "--set", "split={}",
     )  # fmt: skip
     assert status == 0, err
     told = json.loads((room / "new" / "adapting.json").read_text())
@@ -99,6 +97,10 @@ def test_ctrl_c_then_the_same_command(room):
         ("-o new --minutes 0", "adapting.minutes: "),
         ("-o new --set adapting.schedule", "expected PART.NAME=VALUE"),
         ("-o new --set head.colour=red", "unknown setting 'head.colour'"),
+        ("-o new --set head.kind=linear", "head.kind does nothing here: adapt reads genres, split"),
+        ("-o new --set adapting.steps=3 --minutes 60", "--minutes does nothing where adapting.st"),
+        ("-o new --set adapting.teacher_weight=3", "does nothing where adapting.teacher is none"),
+        ("-o new --validation films.csv", "split.validation does nothing, as validation films"),
         ("-o new --validation nothing.csv", "there is no file or folder nothing.csv"),
         ("-o taken", "taken exists and is no adapted encoder"),
         ("-o new --set encoder.kind=onnx", "kind 'onnx' cannot be adapted"),

@@ -246,6 +246,8 @@ def test_tag_explains(run, model, room):
         ("train films.csv -o x --set head.colour=red", "unknown setting 'head.colour'"),
         ("train films.csv -o x --set head.dropout=2", "head.dropout: "),
         ("train films.csv -o x --set nonsense", "expected PART.NAME=VALUE"),
+        ("train films.csv -o x --set training.focal_gamma=3", "training.focal_gamma does nothing"),
+        ("train films.csv -o x --recipe best --set branches.adapted=false", "(adapting={})"),
         ("train films.csv -o x --merges nothing.toml", "nothing.toml cannot be read"),
         ("train films.csv", "Missing option"),
         ("evaluate notes films.csv", "notes is not a model: it lacks config.json"),

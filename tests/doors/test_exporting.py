@@ -14,9 +14,8 @@ def test_a_model_becomes_one_file(main, saved_model, tmp_path):
     assert (tmp_path / "new" / "model.onnx").stat().st_size > 10_000
 
 
-def test_a_model_of_words_is_one_sentence(main, film_lists, film_recipe, tmp_path):
-    words = {"branches.semantic": False, "branches.lexical": True}
-    GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists).save(tmp_path / "words")
+def test_a_model_of_words_is_one_sentence(main, film_lists, words_recipe, tmp_path):
+    GenreClassifier(words_recipe).fit(*film_lists).save(tmp_path / "words")
     status, out, err = main("export-onnx", "words", "model.onnx")
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert "reads words, not token ids" in err

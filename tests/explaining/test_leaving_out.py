@@ -24,9 +24,8 @@ def fused(film_lists, film_recipe):
 
 
 @pytest.fixture(scope="module")
-def lexical(film_lists, film_recipe):
-    settings = {"branches.semantic": False, "branches.lexical": True, "encoder.name": "not/there"}
-    return GenreClassifier(film_recipe.with_settings(settings)).fit(*film_lists)
+def lexical(film_lists, words_recipe):
+    return GenreClassifier(words_recipe).fit(*film_lists)
 
 
 @pytest.fixture(params=["fitted", "lexical", "fused"])

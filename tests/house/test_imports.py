@@ -17,6 +17,7 @@ FLOORS = (
     ("evaluation", "learning"),
     ("branches",),
     ("recipe", "artefact", "hub"),
+    ("idle_settings",),
     ("model",),
     ("explaining",),
     ("classifier",),

@@ -110,9 +110,8 @@ def test_too_few_plots(model, plots):
         model.add_genre("X", plots[:19])
 
 
-def test_words_alone_are_refused(film_lists, film_recipe):
-    words = {"branches.semantic": False, "branches.lexical": True}
-    model = GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists)
+def test_words_alone_are_refused(film_lists, words_recipe):
+    model = GenreClassifier(words_recipe).fit(*film_lists)
     with pytest.raises(InputError, match="reads words alone"):
         model.add_genre("X", film_lists[0])
 

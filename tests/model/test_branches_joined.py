@@ -33,9 +33,8 @@ def fused(film_lists, fused_recipe):
 
 
 @pytest.fixture(scope="module")
-def lexical(film_lists, film_recipe):
-    words = {"branches.semantic": False, "branches.lexical": True, "encoder.name": "not/there"}
-    return GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists)
+def lexical(film_lists, words_recipe):
+    return GenreClassifier(words_recipe).fit(*film_lists)
 
 
 def test_both_branches_are_fitted_and_joined(fused, fitted, film_lists):
@@ -53,7 +52,7 @@ def test_both_branches_are_fitted_and_joined(fused, fitted, film_lists):
 
 def test_the_calibration_saw_validation_films_only(fused, fused_recipe, film_lists):
     plots, genres = film_lists
-    model = GenreClassifier(fused_recipe)
+    model = GenreClassifier(fused_recipe.with_settings({"split": {}}))
     model.fit(plots[:60], genres[:60], validation=(plots[60:], genres[60:]))
     Y = np.array([[name in film for name in model.classes_] for film in genres[60:]])
     logits = [branch.logits(plots[60:]) for branch in model.branches_.values()]

@@ -27,7 +27,8 @@ class SplitSettings:
     validation, test
         The fraction of plots on each of these sides; 0 leaves it empty. Train has the rest.
     seed
-        The same seed splits the same corpus the same way.
+        The same seed splits the same corpus the same way. 0 takes films in the order of the
+        corpus, any other seed shuffles them first.
     """
 
     validation: float = Field(default=0.1, ge=0, lt=1)
@@ -111,9 +112,14 @@ def _stratify(Y: npt.NDArray[np.bool_], fractions: npt.NDArray[np.float64], seed
         from iterstrat.ml_stratifiers import IterativeStratification
     except ImportError as error:
         raise MissingExtraError("a stratified split", "train") from error
+    generator = np.random.RandomState(seed)
+    # It draws only where sides are equally in need, which may be never: so the order is drawn too.
+    # Seed 0 keeps the order of the corpus, and with it the splits that were made before.
+    order = generator.permutation(len(Y)) if seed else np.arange(len(Y))
+    side = np.empty(len(Y), dtype=np.int64)
     # iterstrat indexes with the rows of Y, so they must be bool; it also eats its fractions.
-    side = IterativeStratification(Y, fractions.copy(), np.random.RandomState(seed))
-    return np.asarray(side, dtype=np.int64)
+    side[order] = IterativeStratification(Y[order], fractions.copy(), generator)
+    return side
 
 
 def _repair(Y: npt.NDArray[np.bool_], side: Ints, sides: int) -> None:

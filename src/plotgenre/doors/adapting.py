@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +18,13 @@ from plotgenre.doors.options import (
     PlotColumn,
     Separator,
     StoreFolder,
+    assigned,
     columns_of,
     default_store,
     read_films,
     read_recipe,
 )
+from plotgenre.errors import RecipeError
 
 if TYPE_CHECKING:
     from plotgenre.learning.adapting_log import AdaptingLog
@@ -53,7 +56,13 @@ def adapt(
     from plotgenre.experiment import run_adaptation
 
     chosen = read_recipe(recipe, set or [], merges, groups)
+    _refuse_unread(assigned(set or []))
     if minutes is not None:
+        if chosen.adapting.steps is not None:
+            raise RecipeError(
+                f"--minutes does nothing where adapting.steps is {chosen.adapting.steps}: "
+                "leave one of both out"
+            )
         chosen = chosen.with_settings({"adapting.minutes": minutes})
     columns = columns_of(plot_column, genres_column, separator)
     films = read_films(corpus, format, columns, genres_file)
@@ -70,6 +79,18 @@ def adapt(
             progress=progress,
         )
     show_end(log, output)
+
+
+def _refuse_unread(assignments: Iterable[str]) -> None:
+    """Refuse assignments to parts that only training reads; a recipe may hold both."""
+    from plotgenre.idle_settings import ADAPTATION
+
+    for name in assignments:
+        if name.partition(".")[0] not in ADAPTATION:
+            raise RecipeError(
+                f"--set {name} does nothing here: adapt reads {', '.join(ADAPTATION)} alone; "
+                "leave it to train"
+            )
 
 
 def show_end(log: AdaptingLog, folder: Path) -> None:

@@ -31,7 +31,9 @@ _NOISE = 1e-9
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class SamplingSettings:
-    """How train films are resampled before training.
+    """How train films of the semantic branch are resampled before training.
+
+    The lexical branch reads each train film once; see its ``pos_weight_cap``.
 
     A genre is a *minority* one where its IRLbl exceeds MeanIR (see `imbalance_ratios`).
 

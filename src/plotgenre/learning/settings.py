@@ -25,7 +25,8 @@ class TrainingSettings:
     Parameters
     ----------
     optimizer
-        ``adam`` adds ``weight_decay`` to the gradient, ``adamw`` decays the weights themselves.
+        ``adam`` adds ``weight_decay`` to the gradient, ``adamw`` decays the weights themselves;
+        without any they are the same.
     learning_rate
         Step size of the first epoch.
     learning_rate_schedule
@@ -41,7 +42,8 @@ class TrainingSettings:
     monitor
         Which validation score makes an epoch the best.
     loss
-        A name in ``losses.LOSSES``, which says what each is and where it comes from. With any but
+        Of the semantic branch: the lexical one has ``pos_weight_cap``. A name in
+        ``losses.LOSSES``, which says what each is and where it comes from. With any but
         ``bce`` a probability is no longer a genre's share among like films, so thresholds must be
         tuned. ``logit_adjustment`` gives the probabilities of a world where genres are equally
         common: tune one threshold a genre (``thresholds.scope`` ``micromacro`` or ``per_genre``),

@@ -14,12 +14,13 @@ from plotgenre.corpus.account import Account
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import GenreSettings, choose_genres, known_labels
 from plotgenre.corpus.plots import shared_plots
-from plotgenre.corpus.splits import SplitSettings, stratified_split
+from plotgenre.corpus.splits import stratified_split
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
 from plotgenre.errors import CorpusError, PlotgenreWarning, RecipeError
+from plotgenre.idle_settings import what_words_ignore
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.history import History
 from plotgenre.learning.settings import LearningSettings
@@ -27,7 +28,6 @@ from plotgenre.learning.thresholds import decide, tune_thresholds
 from plotgenre.model.fitted import Join, Model
 from plotgenre.recipe import Recipe
 
-_LEAST_VALIDATION = 0.1
 _TAGS_NOTHING = (
     "this model tags no film: on the {:,} validation films no threshold finds genres better than "
     "chance; train on more films, or set thresholds.scope=fixed and thresholds.value, such as 0.3"
@@ -45,6 +45,8 @@ def fit_corpus(
     progress: Progress | None = None,
 ) -> Model:
     """Choose the genres and fit a model; arguments are those of `GenreClassifier.fit_corpus`."""
+    if (ignored := what_words_ignore(recipe)) is not None:
+        warnings.warn(ignored, PlotgenreWarning, stacklevel=4)
     if validation is None:
         train, validation = _with_set_aside(train, recipe)
     keep_all = GenreSettings(minimum_films=0, without_genre="keep")
@@ -76,10 +78,10 @@ def fit_corpus(
 
 
 def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
-    """Films to learn from, and a stratified tenth or more to tune on."""
-    share = max(recipe.split.validation, _LEAST_VALIDATION)
-    settings = SplitSettings(validation=share, test=0.0, seed=recipe.split.seed)
-    split = stratified_split(corpus, settings)
+    """Films to learn from, and a stratified share to tune on."""
+    if not recipe.split.validation:
+        raise CorpusError("split.validation is 0; give validation films or a share for them")
+    split = stratified_split(corpus, replace(recipe.split, test=0.0))
     return corpus.take(split.train), corpus.take(split.validation)
 
 
