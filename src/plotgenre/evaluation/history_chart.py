@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ CURVES = (
     {"micro_f1": "micro-F1", "macro_average_precision": "macro average precision"},
 )
 """What is drawn of an epoch, by field: losses, then scores of validation films."""
+
+
+def curve(history: Mapping[str, Any], field: str) -> list[float]:
+    """A field by epoch; nan where an earlier version did not score it."""
+    values = (epoch[field] for epoch in history["epochs"])
+    return [math.nan if value is None else value for value in values]
 
 
 def draw_history(history: Mapping[str, Any], path: Path) -> None:
@@ -36,13 +43,12 @@ def draw_history(history: Mapping[str, Any], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as missing:
         raise MissingExtraError("Drawing a training history", "train") from missing
-    epochs = history["epochs"]
-    numbers = [epoch["epoch"] for epoch in epochs]
+    numbers = curve(history, "epoch")
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots(1, 2)
     for panel, what, lines in zip(axes, ("loss", "score, validation"), CURVES, strict=True):
         for name, label in lines.items():
-            panel.plot(numbers, [epoch[name] for epoch in epochs], label=label)
+            panel.plot(numbers, curve(history, name), label=label)
         panel.set(xlabel="epoch", ylabel=what)
         panel.axvline(history["best_epoch"], linestyle=":", color="grey", label="kept")
         if (after := history["overfitting_after"]) is not None:

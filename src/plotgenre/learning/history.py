@@ -27,7 +27,8 @@ class EpochScores:
         Wall time of the epoch, validation included.
     micro_f1
         Over all validation films and genres, at the one threshold that is best on these very
-        films, so a little too high; ``None`` in histories of versions that did not score it.
+        films, so a little too high; 0 where no threshold finds more than chance would. ``None``
+        in histories of versions that did not score it.
     """
 
     epoch: int

@@ -155,6 +155,8 @@ def tune_thresholds(P: npt.ArrayLike, Y: npt.ArrayLike, settings: ThresholdSetti
 def best_micro_f1(P: npt.ArrayLike, Y: npt.NDArray[np.bool_]) -> float:
     """Micro-F1 at the one threshold that is best on these very films, so a little too high.
 
+    It is 0 where no threshold has skill, see `tune_thresholds`.
+
     Parameters
     ----------
     P, Y

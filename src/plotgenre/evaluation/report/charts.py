@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from plotgenre.errors import MissingExtraError
-from plotgenre.evaluation.history_chart import CURVES
+from plotgenre.evaluation.history_chart import CURVES, curve
 from plotgenre.evaluation.report.curves import Reliability
 from plotgenre.evaluation.report.groups import FilmGroup
 
@@ -110,11 +110,10 @@ def history_charts(history: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _by_epoch(history: Mapping[str, Any], lines: Mapping[str, str], label: str, axis: str) -> str:
-    epochs = history["epochs"]
-    numbers = [epoch["epoch"] for epoch in epochs]
+    numbers = curve(history, "epoch")
     with _chart(label) as chart:
         for (field, name), colour in zip(lines.items(), (_FIRST, _SECOND), strict=True):
-            chart.axes.plot(numbers, [epoch[field] for epoch in epochs], color=colour, label=name)
+            chart.axes.plot(numbers, curve(history, field), color=colour, label=name)
         chart.axes.set(xlabel="epoch", ylabel=axis)
         marks = {":": history["best_epoch"], "--": history["overfitting_after"]}
         for style, epoch in marks.items():
