@@ -100,7 +100,8 @@ class GenreClassifier:
             Plots and genres that stop training early and tune the thresholds. Without it a
             stratified tenth of the films is set aside.
         checkpoints
-            Folder from which an interrupted training resumes, and where an adapted encoder lies.
+            Folder from which an interrupted training resumes, and where an adapted encoder and
+            the models of ``training.checkpoint_every`` lie.
         progress
             Whom to tell how far it is.
 
