@@ -40,6 +40,7 @@ from plotgenre import Corpus, Recipe, read_corpus  # noqa: E402
 from plotgenre.branches.lexical import fit_lexical  # noqa: E402
 from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
+from plotgenre.embedding.embedder import open_embedder  # noqa: E402
 from plotgenre.embedding.encoders import load_encoder, named_encoder  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
@@ -47,7 +48,6 @@ from plotgenre.learning.calibration import fit_calibration, sigmoid  # noqa: E40
 from plotgenre.learning.settings import LearningSettings  # noqa: E402
 from plotgenre.learning.thresholds import decide, tune_thresholds  # noqa: E402
 from plotgenre.learning.training import fit_head  # noqa: E402
-from plotgenre.model.fitting import open_embedder  # noqa: E402
 
 Floats = npt.NDArray[np.float32]
 Decided = tuple[Floats, npt.NDArray[np.bool_]]

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from plotgenre.embedding.embedder import Embedder
+from plotgenre.embedding.embedder import Embedder, open_embedder
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.model.fitting import open_embedder
 
 SLICING = Slicing(way="windows", tokens=126, overlap=0, max_slices=8)
 

@@ -19,11 +19,10 @@ from sentence_transformers import SentenceTransformer
 from typing_extensions import override
 
 from contenders.protocol import Contender, Probabilities, Targets, Validation
-from plotgenre.embedding.embedder import Embedder
+from plotgenre.embedding.embedder import Embedder, open_embedder
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.minilm import bundled_folder
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.model.fitting import open_embedder
 
 SAMPLE, EPOCHS, RATE = 300, 3, 0.05
 HIDDEN = 512

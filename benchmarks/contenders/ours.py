@@ -15,8 +15,8 @@ from contenders.protocol import Contender, Probabilities, Targets, Validation
 from plotgenre import GenreClassifier, Recipe, __version__
 from plotgenre.artefact import ENCODER_FOLDER
 from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.embedding.embedder import open_embedder
 from plotgenre.hub import SHIPPED
-from plotgenre.model.fitting import open_embedder
 
 SHIPPING = Path(__file__).resolve().parents[2] / "shipping" / "results.json"
 

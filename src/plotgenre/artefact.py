@@ -4,7 +4,8 @@ config.json        format number, package version, genres, thresholds by name, r
 head.safetensors   the branches' and the calibration's tensors and nothing else
 encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole;
                    models that lie side by side may share one beside them
-evaluation.json    what the model scored         (for people; load never reads it)
+evaluation.json    what the model scored, on test films or, a checkpoint, after its epoch
+                                                 (for people; load never reads it)
 README.md          the model card                (for people; load never reads it)
 """
 

@@ -93,7 +93,8 @@ class GenreClassifier:
             stratified share of the films, ``split.validation``, is set aside, and
             ``train_films_`` counts the others.
         checkpoints
-            Folder from which an interrupted training resumes, and where an adapted encoder lies.
+            Folder from which an interrupted training resumes, and where an adapted encoder and
+            the models of ``training.checkpoint_every`` lie.
         progress
             Whom to tell how far it is.
 

@@ -63,7 +63,7 @@ def test_fit_keeps_train_and_validation_apart(embedder):
     Y = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
     training = TrainingSettings(max_epochs=4, patience=4, learning_rate=0.05)
     epochs = []
-    branch, history = fit_semantic(
+    branch, bags, history = fit_semantic(
         embedder,
         (PLOTS, Y),
         (PLOTS[:1], Y[:1]),
@@ -71,6 +71,7 @@ def test_fit_keeps_train_and_validation_apart(embedder):
         progress=Progress(epoch=epochs.append),
     )
     assert branch.logits(PLOTS).shape == (4, 2)
+    np.testing.assert_array_equal(branch.logits_of(bags), branch.logits(PLOTS[:1]))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]
     assert history.epochs == tuple(epochs)
     # One film with one genre is found at once, so the first epoch stays the best.
@@ -81,9 +82,9 @@ def test_fit_resumes(embedder, tmp_path):
     Y = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
     training = TrainingSettings(max_epochs=3, patience=3)
     settings = LearningSettings(HeadSettings(kind="linear"), training)
-    first, _ = fit_semantic(embedder, (PLOTS, Y), (PLOTS, Y), settings, checkpoints=tmp_path)
+    first, *_ = fit_semantic(embedder, (PLOTS, Y), (PLOTS, Y), settings, checkpoints=tmp_path)
     heard = []
-    again, _ = fit_semantic(
+    again, *_ = fit_semantic(
         embedder,
         (PLOTS, Y),
         (PLOTS, Y),

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from plotgenre import PlotgenreError
 from plotgenre.corpus.genres import read_merges
 from plotgenre.doors import cli, tagging
+from plotgenre.learning.history import History
 
 HORROR = "ghost house cellar discovers old cellar."
 
@@ -63,7 +65,8 @@ def _environment(room):
 def trained(room, run):
     done = run(
         "train", "films.csv", "-o", "out", "--recipe", "quick.toml",
-        "--set", "head.kind=linear", "--set", "training.max_epochs=30", "--bundle-encoder",
+        "--set", "head.kind=linear", "--set", "training.max_epochs=30",
+        "--set", "training.checkpoint_every=10", "--bundle-encoder",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
@@ -135,8 +138,30 @@ def test_train_writes_and_shows(trained, room):
     epochs = [line for line in trained.stderr.splitlines() if line.startswith("epoch ")]
     assert len(epochs) == 30
     assert all(line.endswith(" s") for line in epochs)
+    assert all("micro-F1 0." in line for line in epochs)
+    history = History.from_dict(json.loads((out / "history.json").read_text()))
+    lines = trained.stdout.splitlines()
+    kept = history.epochs[history.best_epoch - 1]
+    (told,) = (line for line in lines if line.startswith(f"epoch {kept.epoch} of 30 was kept: "))
+    assert f"micro-F1 {kept.micro_f1:.3f}" in told
+    after = history.overfitting_after
+    words = "no overfitting" if after is None else f"overfitting began after epoch {after}: "
+    assert any(line.startswith(words) for line in lines)
+    assert f"checkpoints: {Path('out', 'checkpoints', 'models')}" in lines
     assert "Traceback" not in trained.stderr
     assert any((room / "cache" / "plotgenre" / "store").iterdir())
+
+
+def test_checkpoints_are_models_to_every_command(trained, run, room):
+    models = room / "out" / "checkpoints" / "models"
+    assert sorted(path.name for path in models.iterdir()) == [
+        f"epoch-00{tens}0" for tens in (1, 2, 3)
+    ]
+    done = run("evaluate", models / "epoch-0010", "films.csv", "--json", "early.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((room / "early.json").read_text())["films"] == 90
+    done = run("tag", "a ghost in the cellar", "-m", models / "epoch-0020")
+    assert done.returncode == 0, done.stderr
 
 
 def test_evaluate(run, model, room):

@@ -32,6 +32,19 @@ def test_says_what_it_is():
     assert "Scores" not in text
 
 
+@pytest.mark.parametrize(
+    ("lexical", "whose"), [(False, "the model"), (True, "the semantic branch alone")]
+)
+def test_says_of_which_epoch_a_checkpoint_is(lexical, whose):
+    epoch = {"epoch": 7, "train_loss": 0.25, "validation_loss": 0.5, "micro_f1": 0.125}
+    recipe = RECIPE | {"branches": {"semantic": True, "lexical": lexical}}
+    told = epoch | {"macro_average_precision": 0.75}
+    card = model_card(recipe, FILMS, None, epoch=told)
+    assert "\n\n## Checkpoint of epoch 7\n\n" in card
+    assert f"Scores of {whose} on the\nvalidation films" in card
+    assert "| 0.2500 | 0.5000 | 0.125 | 0.750 |\n\n## Label noise" in card
+
+
 def test_says_what_each_branch_reads():
     both = RECIPE | {"branches": {"semantic": True, "lexical": True}}
     assert "- Meaning: encoder `an/encoder{}`, slicing" in model_card(both, FILMS, None)

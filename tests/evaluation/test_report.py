@@ -52,8 +52,15 @@ def written(path, P, Y, names, history=None, plots=None, titles=None):
 
 HISTORY = {
     "best_epoch": 2,
+    "overfitting_after": 1,
     "epochs": [
-        {"epoch": e, "train_loss": 1 / e, "validation_loss": 2 / e, "macro_average_precision": 0.1}
+        {
+            "epoch": e,
+            "train_loss": 1 / e,
+            "validation_loss": float(e),
+            "micro_f1": 0.2,
+            "macro_average_precision": 0.1,
+        }
         for e in (1, 2, 3)
     ],
 }
@@ -99,6 +106,23 @@ def test_hostile_names_and_texts_are_shown_and_not_run(hostile):
     counts = re.search(r'<script type="application/json" id="counts">(.*?)</script>', page, re.S)
     # Genres stand by test films, the page's names are those of the corpus.
     assert set(HOSTILE) <= set(json.loads(counts[1])["genres"])
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [(1, "Overfitting began after epoch 1, at the dashed line"), (None, "No overfitting was seen")],
+)
+def test_the_training_says_where_overfitting_began(tmp_path, after, words):
+    names = [f"Genre {j}" for j in range(12)]
+    told = HISTORY | {"overfitting_after": after}
+    page = written(tmp_path / "report.html", *case(40, 12), names, told)
+    training = page.split('<section id="training">')[1]
+    assert "The weights of epoch 2 were kept" in training
+    assert words in training
+    assert re.findall(r"<text[^>]*>(micro-F1|macro average precision|validation)</text>", training)
+    # A dash array of its own for each kind of mark, in both charts.
+    dashes = re.findall(r"stroke-dasharray: ?([\d., ]+)", training)
+    assert len(set(dashes)) == (1 if after is None else 2)
 
 
 def test_calibration_stands_in_the_headline_and_by_frequency(tmp_path):

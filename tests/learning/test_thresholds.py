@@ -7,7 +7,12 @@ from sklearn import metrics as reference
 
 from plotgenre.errors import InputError
 from plotgenre.evaluation.metrics import decision_metrics
-from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
+from plotgenre.learning.thresholds import (
+    ThresholdSettings,
+    best_micro_f1,
+    decide,
+    tune_thresholds,
+)
 
 METRICS = [
     "micro_f1",
@@ -329,3 +334,11 @@ def test_decide_refuses_thresholds_of_other_genres():
 def test_settings_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError):
         ThresholdSettings(**wrong)
+
+
+def test_the_best_micro_f1_is_that_of_the_best_single_cut():
+    rng = np.random.default_rng(4)
+    P = rng.random((30, 5)).astype(np.float32)
+    Y = rng.random((30, 5)) < P
+    tried = [reference.f1_score(Y, cut <= P, average="micro") for cut in P.ravel()]
+    assert best_micro_f1(P, Y) == pytest.approx(max(tried))

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from plotgenre.errors import InputError, RecipeError
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.labelled import LabelledBags
 from plotgenre.learning.sampling import SamplingSettings, resample
+from plotgenre.learning.thresholds import best_micro_f1
 from plotgenre.learning.training import LearningSettings, TrainingSettings, fit_head
 
 QUICK = TrainingSettings(max_epochs=6, batch_size=16, learning_rate=0.01, patience=6)
@@ -91,12 +93,11 @@ def test_global_generators_are_left_as_they_were(needles):
 
 
 @kinds
-@pytest.mark.parametrize("checkpoint_every", [1, 2])
-def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needles, tmp_path):
+def test_a_killed_run_resumes_to_the_same_weights(head, needles, tmp_path):
     train, validation = needles(100, 1), needles(50, 2)
     settings = {"max_epochs": 6, "batch_size": 16, "learning_rate": 0.01}
     settings |= {"optimizer": "adamw", "learning_rate_schedule": "cosine", "weight_decay": 0.1}
-    settings = TrainingSettings(**settings, checkpoint_every=checkpoint_every)
+    settings = TrainingSettings(**settings)
     whole = fit_head(*train, validation, LearningSettings(head, settings))
     seen = []
 
@@ -118,12 +119,67 @@ def test_a_killed_run_resumes_to_the_same_weights(head, checkpoint_every, needle
         with pytest.raises(KeyboardInterrupt):
             run()
     resumed = run()
-    expected = {1: [1, 2, 3, 4, 5, 6], 2: [1, 2, 3, 3, 4, 5, 6]}
-    assert seen == expected[checkpoint_every]
+    assert seen == [1, 2, 3, 4, 5, 6]
     assert same(whole, resumed)
     assert curve(whole) == curve(resumed)
     assert same(whole, run())
-    assert seen == expected[checkpoint_every]
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+@kinds
+def test_the_head_of_each_epoch_is_handed_over_with_its_scores(head, needles):
+    train, (bags, Y) = needles(100, 1), needles(50, 2)
+    heads = {}
+
+    def keep(head, scores):
+        heads[scores.epoch] = head
+
+    training = replace(QUICK, max_epochs=12, patience=12, learning_rate=0.2)
+    fitted = fit_head(*train, (bags, Y), LearningSettings(head, training), after_epoch=keep)
+    assert len(heads) == 12
+    # Some of them are not the best so far.
+    assert (np.diff([epoch.macro_average_precision for epoch in fitted.history.epochs]) < 0).any()
+    for scores in fitted.history.epochs:
+        logits = heads[scores.epoch].logits(bags).astype(np.float64)
+        precision = average_precision_score(Y, logits)
+        assert precision == pytest.approx(scores.macro_average_precision, rel=1e-4)
+        P = 1 / (1 + np.exp(-logits))
+        assert best_micro_f1(P, Y) == pytest.approx(scores.micro_f1, rel=1e-4)
+    assert fitted.history.epochs[-1].micro_f1 > 0.2
+    best = heads[fitted.history.best_epoch]
+    assert all((best.tensors[name] == x).all() for name, x in fitted.head.tensors.items())
+
+
+def test_an_epoch_whose_head_could_not_be_kept_is_done_again(needles, tmp_path):
+    films = (*needles(100, 1), needles(50, 2), LearningSettings(HEADS[0], QUICK))
+    seen = []
+
+    def fail_once(_, scores):
+        seen.append(scores.epoch)
+        if seen == [1, 2, 3]:
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        fit_head(*films, checkpoints=tmp_path, after_epoch=fail_once)
+    resumed = fit_head(*films, checkpoints=tmp_path, after_epoch=fail_once)
+    assert seen == [1, 2, 3, 3, 4, 5, 6]
+    assert same(fit_head(*films), resumed)
+
+
+def test_the_origins_network_is_768_562_356():
+    rng = np.random.default_rng(0)
+    bags = Bags.of_pooled(rng.standard_normal((40, 768)).astype(np.float32))
+    Y = rng.random((40, 356)) < 0.01
+    Y[0, 0] = True
+    settings = LearningSettings(HeadSettings(), TrainingSettings(max_epochs=1))
+    head = fit_head(bags, Y, (bags, Y), settings).head
+    assert {name: tensor.shape for name, tensor in head.tensors.items()} == {
+        "hidden.weight": (562, 768),
+        "hidden.bias": (562,),
+        "output.weight": (356, 562),
+        "output.bias": (356,),
+    }
+    assert head.logits(bags).shape == (40, 356)
 
 
 def test_a_damaged_checkpoint_costs_epochs_but_not_the_result(needles, tmp_path):
@@ -148,6 +204,10 @@ def test_checkpoints_of_other_settings_or_data_are_refused(needles, tmp_path):
             LearningSettings(HeadSettings(kind="linear", combine="max"), QUICK),
             checkpoints=tmp_path,
         )
+    kept = LearningSettings(HEADS[0], replace(QUICK, checkpoint_every=2))
+    with pytest.raises(InputError, match=r"checkpoint_every was None there and is 2 here"):
+        # The models of the epochs that are over could not be left any more.
+        fit_head(*train, validation, kept, checkpoints=tmp_path)
     sampled = LearningSettings(HEADS[0], QUICK, SamplingSettings(method="ml_ros"))
     with pytest.raises(InputError, match=r"\(sampling\.method was 'none' there and is 'ml_ros' h"):
         fit_head(*train, validation, sampled, checkpoints=tmp_path)
@@ -157,7 +217,7 @@ def test_checkpoints_of_other_settings_or_data_are_refused(needles, tmp_path):
         )
 
 
-@pytest.mark.parametrize("monitor", ["validation_loss", "macro_average_precision"])
+@pytest.mark.parametrize("monitor", ["validation_loss", "macro_average_precision", "micro_f1"])
 def test_overfitting_stops_early_at_the_best_epoch(monitor, needles):
     train, validation = needles(40, 1), needles(300, 2)
     training = TrainingSettings(max_epochs=200, learning_rate=0.01, patience=4, monitor=monitor)
@@ -167,8 +227,10 @@ def test_overfitting_stops_early_at_the_best_epoch(monitor, needles):
     assert epochs[-1].train_loss < epochs[0].train_loss
     losses = [epoch.validation_loss for epoch in epochs]
     precisions = [epoch.macro_average_precision for epoch in epochs]
-    scores = np.negative(losses) if monitor == "validation_loss" else precisions
-    assert np.argmax(scores) == best - 1
+    scores = [getattr(epoch, monitor) for epoch in epochs]
+    assert np.argmax(np.negative(scores) if monitor == "validation_loss" else scores) == best - 1
+    if monitor == "validation_loss":
+        assert fitted.history.overfitting_after == best
     # The head that comes back is the best epoch's, so its scores are that epoch's.
     bags, Y = validation
     logits = fitted.head.logits(bags).astype(np.float64)

@@ -186,18 +186,24 @@ def test_an_interrupted_fit_goes_on(fused, fused_recipe, film_lists, tmp_path):
         pass
 
     def stop(told):
-        if isinstance(told, GenresFitted) and told.done == 2:
+        if told.epoch == 2:
             raise StopError
 
     with pytest.raises(StopError):
         GenreClassifier(fused_recipe).fit(
-            *film_lists, checkpoints=tmp_path, progress=Progress(lexical=stop)
+            *film_lists, checkpoints=tmp_path, progress=Progress(epoch=stop)
         )
-    epochs = []
+    epochs, genres = [], []
     resumed = GenreClassifier(fused_recipe).fit(
-        *film_lists, checkpoints=tmp_path, progress=Progress(epoch=epochs.append)
+        *film_lists,
+        checkpoints=tmp_path,
+        progress=Progress(
+            epoch=epochs.append,
+            lexical=lambda told: genres.append(told) if isinstance(told, GenresFitted) else None,
+        ),
     )
-    assert epochs == []
+    assert epochs[0].epoch == 3
+    assert [(one.done, one.total) for one in genres] == [(4, 4)]
     np.testing.assert_array_equal(
         resumed.predict_proba(film_lists[0]), fused.predict_proba(film_lists[0])
     )

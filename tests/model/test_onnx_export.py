@@ -11,13 +11,13 @@ from tokenizers import Tokenizer
 
 from plotgenre import GenreClassifier
 from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.embedding.embedder import open_embedder
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import ArtefactError, EncoderError, InputError, MissingExtraError
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model import onnx_export
 from plotgenre.model.adding import with_genre
-from plotgenre.model.fitting import open_embedder
 from plotgenre.model.onnx_export import export_onnx
 
 onnx = pytest.importorskip("onnx")

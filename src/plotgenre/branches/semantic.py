@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from plotgenre.branches.branch import CHUNK_FILMS, Labelled, Logits, Progress
 from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.learning.heads import Head
-from plotgenre.learning.history import History
+from plotgenre.learning.history import EpochScores, History
 from plotgenre.learning.settings import LearningSettings
 
 
@@ -52,8 +52,9 @@ def fit_semantic(
     settings: LearningSettings,
     *,
     checkpoints: Path | None = None,
+    after_epoch: Callable[[SemanticBranch, Bags, EpochScores], None] | None = None,
     progress: Progress | None = None,
-) -> tuple[SemanticBranch, History]:
+) -> tuple[SemanticBranch, Bags, History]:
     """Embed both sides and fit a head on train, stopped early by validation.
 
     Parameters
@@ -66,20 +67,35 @@ def fit_semantic(
         The head's, the training's and the sampling's; only train is resampled.
     checkpoints
         Folder of checkpoints that an interrupted training resumes from.
+    after_epoch
+        Called after each epoch, as `fit_head` does, with the branch as it then is and the
+        validation films' slice vectors.
     progress
         Whom to tell.
+
+    Returns
+    -------
+    tuple
+        The branch of the best epoch, the validation films' slice vectors, and the history.
     """
     from plotgenre.learning.training import fit_head
 
     progress = progress or Progress()
     bags = embedder.embed([*train[0], *validation[0]], progress.embedding)
     rows = np.arange(len(bags))
+    held_out = bags.take(rows[len(train[0]) :])
+
+    def heard(head: Head, scores: EpochScores) -> None:
+        if after_epoch is not None:
+            after_epoch(SemanticBranch(embedder, head), held_out, scores)
+
     fitted = fit_head(
         bags.take(rows[: len(train[0])]),
         train[1],
-        (bags.take(rows[len(train[0]) :]), validation[1]),
+        (held_out, validation[1]),
         settings,
         checkpoints=checkpoints,
+        after_epoch=heard,
         progress=progress.epoch,
     )
-    return SemanticBranch(embedder, fitted.head), fitted.history
+    return SemanticBranch(embedder, fitted.head), held_out, fitted.history

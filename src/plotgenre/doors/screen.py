@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from plotgenre.evaluation.evaluation import Evaluation
     from plotgenre.experiment import Experiment
     from plotgenre.learning.adapting_log import Evaluated
-    from plotgenre.learning.history import EpochScores
+    from plotgenre.learning.history import EpochScores, History
     from plotgenre.learning.sparse_fitting import GenresFitted
 
 _SHOWN_GENRES = 12
@@ -107,16 +107,21 @@ class _LexicalBar:
             print(f"{what} {progress.done:,}/{progress.total:,}", file=sys.stderr)
 
 
+def _scores_of(scores: EpochScores) -> str:
+    micro_f1 = "" if scores.micro_f1 is None else f"micro-F1 {scores.micro_f1:.3f}  "
+    return (
+        f"train loss {scores.train_loss:.4f}  validation loss {scores.validation_loss:.4f}  "
+        f"{micro_f1}macro average precision {scores.macro_average_precision:.3f}"
+    )
+
+
 class _EpochLine:
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def __call__(self, scores: EpochScores) -> None:
         self.console.print(
-            f"epoch {scores.epoch:3d}  loss {scores.train_loss:.4f}  "
-            f"validation loss {scores.validation_loss:.4f}  "
-            f"macro average precision {scores.macro_average_precision:.3f}  "
-            f"{scores.seconds:.1f} s",
+            f"epoch {scores.epoch:3d}  {_scores_of(scores)}  {scores.seconds:.1f} s",
             highlight=False,
             soft_wrap=True,
         )
@@ -238,9 +243,24 @@ def show_experiment(experiment: Experiment) -> None:
     if chosen.without_genre:
         what = "dropped" if chosen.dropped else "kept"
         console.print(f"films left without a genre: {chosen.without_genre:,}, {what}")
+    if (history := experiment.classifier.history_) is not None:
+        console.print(_told(history), highlight=False, soft_wrap=True)
     if experiment.evaluation is not None:
         show_evaluation(experiment.evaluation)
     console.print(f"model: {experiment.folder / 'model'}", highlight=False, markup=False)
+    if (models := experiment.folder / "checkpoints" / "models").is_dir():
+        console.print(f"checkpoints: {models}", highlight=False, markup=False)
+
+
+def _told(history: History) -> str:
+    """Which epoch was kept, and where overfitting began."""
+    best, after = history.epochs[history.best_epoch - 1], history.overfitting_after
+    return f"epoch {best.epoch} of {len(history.epochs)} was kept: {_scores_of(best)}\n" + (
+        "no overfitting: validation loss ended at its lowest, or train loss fell no further"
+        if after is None
+        else f"overfitting began after epoch {after}: from there validation loss rose while "
+        "train loss fell"
+    )
 
 
 def _left_out(what: str, films: Mapping[str, int]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
 import numpy as np
 
 from plotgenre.embedding.bags import Bags
-from plotgenre.embedding.encoders import Encoder, Vectors
+from plotgenre.embedding.encoders import Encoder, EncoderSettings, Vectors, load_encoder
 from plotgenre.embedding.slicing import Slicing, slice_plots
 from plotgenre.embedding.store import Store
 
@@ -133,3 +134,9 @@ class Embedder:
             yield chunk, self.encoder.encode([texts[row] for row in chunk])
             if progress is not None:
                 progress(EmbeddingProgress(at + len(chunk), len(order), monotonic() - begun))
+
+
+def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:
+    """Slicing and encoder, and the store if one is given."""
+    encoder = load_encoder(settings)
+    return Embedder(slicing, encoder, None if store is None else Store(store, encoder.card))

@@ -38,7 +38,7 @@ should look at what it suggests: it is not meant to decide alone what is shown, 
 
 Trained on plots with {seen} genres, {films} genre assignments; {left} genres had fewer than
 {minimum} films and were left out.{imbalance}
-{scores}
+{epoch}{scores}
 ## Label noise
 
 Genre labels are incomplete and overlap, in the training films as in the test films: cataloguers
@@ -55,7 +55,11 @@ films are found badly. Intervals are over test films only: they hold no uncertai
 
 
 def model_card(
-    recipe: Mapping[str, Any], train_films: Mapping[str, int], evaluation: Evaluation | None
+    recipe: Mapping[str, Any],
+    train_films: Mapping[str, int],
+    evaluation: Evaluation | None,
+    *,
+    epoch: Mapping[str, Any] | None = None,
 ) -> str:
     """Markdown with the Hub's metadata block, ``model-index`` included where there are scores.
 
@@ -67,6 +71,8 @@ def model_card(
         Films of each genre in train.
     evaluation
         Scores on test films, if any.
+    epoch
+        Of a checkpoint: one of ``epochs`` as `history_chart.draw_history` takes them.
     """
     minimum = recipe["genres"]["minimum_films"]
     kept = [count for count in train_films.values() if count >= minimum]
@@ -80,6 +86,7 @@ def model_card(
         left=len(train_films) - len(kept),
         minimum=minimum,
         imbalance=_imbalance(kept),
+        epoch="" if epoch is None else _epoch(epoch, recipe),
         scores="" if evaluation is None else _scores(evaluation),
     )
 
@@ -150,6 +157,22 @@ def _imbalance(kept: list[int]) -> str:
         f" The commonest genre has {max(kept):,} films, the rarest {min(kept):,}; most genres are\n"
         "rare, and the scores of rare genres are lower and less certain."
     )
+
+
+def _epoch(epoch: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
+    whose = "the semantic branch alone" if recipe["branches"]["lexical"] else "the model"
+    return f"""
+## Checkpoint of epoch {epoch["epoch"]}
+
+The model as it was after this epoch of its training. Scores of {whose} on the
+validation films, which its thresholds were tuned on, too; micro-F1 is at the one threshold that is
+best there.
+
+| train loss | validation loss | micro-F1 | macro average precision |
+|---:|---:|---:|---:|
+| {epoch["train_loss"]:.4f} | {epoch["validation_loss"]:.4f} | {epoch["micro_f1"]:.3f} \
+| {epoch["macro_average_precision"]:.3f} |
+"""
 
 
 def _scores(evaluation: Evaluation) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plotgenre.errors import RecipeError
 from plotgenre.learning.adapting_log import ValidationScores
-from plotgenre.learning.thresholds import ThresholdSettings, decide, tune_thresholds
+from plotgenre.learning.thresholds import best_micro_f1
 
 
 def validation_scores(logits: Tensor, Y: npt.NDArray[np.bool_]) -> ValidationScores:
@@ -26,8 +26,6 @@ def validation_scores(logits: Tensor, Y: npt.NDArray[np.bool_]) -> ValidationSco
     targets = torch.from_numpy(Y).to(logits.device).float()
     loss = nn.functional.binary_cross_entropy_with_logits(logits, targets).item()
     P = torch.sigmoid(logits).cpu().numpy()
-    D = decide(P, tune_thresholds(P, Y, ThresholdSettings()))
-    micro_f1 = 2 * (Y & D).sum() / max(Y.sum() + D.sum(), 1)
     supported = Y.any(axis=0)
     precision = average_precision_score(Y[:, supported], P[:, supported])
-    return ValidationScores(loss, float(micro_f1), float(precision))
+    return ValidationScores(loss, best_micro_f1(P, Y), float(precision))

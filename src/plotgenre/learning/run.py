@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from plotgenre.learning.labelled import LabelledBags
 from plotgenre.learning.losses import build_loss, initial_logits
 from plotgenre.learning.networks import build_network, prior_biases
 from plotgenre.learning.settings import TrainingSettings
+from plotgenre.learning.thresholds import best_micro_f1
 
 VALIDATION_BLOCK = 1024
 """Films scored at once in validation: bounds memory, and changes no score."""
@@ -76,14 +78,14 @@ class TrainingRun:
         started = time.perf_counter()
         epoch = len(self.history.epochs) + 1
         train_loss = self._train(epoch)
-        validation_loss, precision = self._validate()
+        validation_loss, micro_f1, precision = self._validate()
         if not math.isfinite(train_loss + validation_loss):
             raise RecipeError(
                 f"training diverged in epoch {epoch} (train loss {train_loss}, validation loss "
                 f"{validation_loss}): learning_rate {self.settings.learning_rate} is too high"
             )
         seconds = time.perf_counter() - started
-        scores = EpochScores(epoch, train_loss, validation_loss, precision, seconds)
+        scores = EpochScores(epoch, train_loss, validation_loss, precision, seconds, micro_f1)
         self._record(scores)
         return scores
 
@@ -139,7 +141,7 @@ class TrainingRun:
         return total / len(self.train)
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> tuple[float, float, float]:
         self.network.eval()
         bags, Y = self.validation.bags, self.validation.Y
         films = np.arange(len(bags))
@@ -149,10 +151,10 @@ class TrainingRun:
         )
         loss = self.loss(logits, torch.from_numpy(Y).float()).item()
         if not math.isfinite(loss):
-            return loss, math.nan
+            return loss, math.nan, math.nan
         supported = Y.any(axis=0)
         precision = average_precision_score(Y[:, supported], logits.numpy()[:, supported])
-        return loss, float(precision)
+        return loss, best_micro_f1(torch.sigmoid(logits).numpy(), Y), float(precision)
 
     def _logits(self, bags: Bags) -> Tensor:
         logits: Tensor = self.network(torch.from_numpy(bags.vectors), torch.from_numpy(bags.sizes))
@@ -184,7 +186,8 @@ class TrainingRun:
     def _better(self, scores: EpochScores, best: EpochScores) -> bool:
         if self.settings.monitor == "validation_loss":
             return scores.validation_loss < best.validation_loss
-        return scores.macro_average_precision > best.macro_average_precision
+        score = attrgetter(self.settings.monitor)
+        return bool(score(scores) > score(best))
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.network.state_dict().items()}

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.sampling import SamplingSettings
 
-Monitor = Literal["validation_loss", "macro_average_precision"]
+Monitor = Literal["validation_loss", "macro_average_precision", "micro_f1"]
 LossName = Literal[
     "bce", "weighted_bce", "focal", "asymmetric", "distribution_balanced", "logit_adjustment"
 ]
@@ -40,7 +40,7 @@ class TrainingSettings:
     patience
         Stop after this many epochs without a new best one.
     monitor
-        Which validation score makes an epoch the best.
+        Which validation score makes an epoch the best; what each is stands in `EpochScores`.
     loss
         Of the semantic branch: the lexical one has ``pos_weight_cap``. A name in
         ``losses.LOSSES``, which says what each is and where it comes from. With any but
@@ -68,7 +68,8 @@ class TrainingSettings:
         ``logit_adjustment``: share of a genre's log-odds that the loss itself supplies; 1 aims at
         the balanced error, 0 is ``bce``.
     checkpoint_every
-        Epochs between checkpoints, where a folder for them is given.
+        Every so many epochs the model as it then is stays behind, in a model folder of its own,
+        see `model.checkpoints`; ``None`` leaves none. Needs a folder for checkpoints.
     seed
         Fixes resampling, initial weights, shuffling and dropout.
 
@@ -98,7 +99,7 @@ class TrainingSettings:
     balanced_lambda: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     balanced_kappa: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     logit_adjustment_tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    checkpoint_every: Annotated[int, Field(ge=1)] = 1
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from plotgenre.learning.history import EpochScores, History
 from plotgenre.learning.labelled import LabelledBags
 from plotgenre.learning.sampling import resample
 from plotgenre.learning.settings import LearningSettings, TrainingSettings
+
+if TYPE_CHECKING:
+    from plotgenre.learning.run import TrainingRun
 
 __all__ = [
     "EpochScores",
@@ -44,6 +47,7 @@ def fit_head(
     settings: LearningSettings,
     *,
     checkpoints: Path | None = None,
+    after_epoch: Callable[[Head, EpochScores], None] | None = None,
     progress: Callable[[EpochScores], None] | None = None,
 ) -> FittedHead:
     """Train a head on films and keep its best epoch on the validation films.
@@ -61,7 +65,10 @@ def fit_head(
         Which head, how it is trained, and how the train films are resampled before. They are
         resampled as the head sees them: pooled first, where it pools.
     checkpoints
-        Folder that this run saves to and resumes from; None saves nothing.
+        Folder that this run saves to after each epoch and resumes from; None saves nothing.
+    after_epoch
+        Called after each epoch with the head as it then is and its scores, before the epoch's
+        checkpoint is written: if the run is killed meanwhile, the epoch is done again.
     progress
         Called after each epoch with its scores, once its checkpoint is written.
 
@@ -89,40 +96,32 @@ def fit_head(
     seen = resample(pooled, settings.sampling, training.seed)
     if head.batch_norm and min(training.batch_size, len(seen)) < 2:
         raise RecipeError("batch_norm needs batches of at least two films")
-    tensors, history = _train(
-        seen,
-        LabelledBags(pool(held_out.bags, head), held_out.Y),
-        settings,
-        folder,
-        progress,
-    )
-    return FittedHead(Head(head, bags.dimension, train.Y.shape[1], tensors), history)
+    run = _run(seen, LabelledBags(pool(held_out.bags, head), held_out.Y), settings)
+    if folder is not None and (checkpoint := folder.latest()) is not None:
+        run.resume(checkpoint)
+
+    def head_of(tensors: Mapping[str, npt.NDArray[np.float32]]) -> Head:
+        return Head(head, bags.dimension, train.Y.shape[1], tensors)
+
+    while not run.finished:
+        scores = run.next_epoch()
+        if after_epoch is not None:
+            after_epoch(head_of(run.network.export()), scores)
+        if folder is not None:
+            folder.save(run.checkpoint())
+        if progress is not None:
+            progress(scores)
+    return FittedHead(head_of(run.export()), run.history)
 
 
-def _train(
-    train: LabelledBags,
-    validation: LabelledBags,
-    settings: LearningSettings,
-    folder: CheckpointFolder[History] | None,
-    progress: Callable[[EpochScores], None] | None,
-) -> tuple[dict[str, npt.NDArray[np.float32]], History]:
+def _run(train: LabelledBags, validation: LabelledBags, settings: LearningSettings) -> TrainingRun:
     try:
         from plotgenre.learning.run import TrainingRun
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("torch", "sklearn"):
             raise MissingExtraError("Training", "train") from error
         raise
-    run = TrainingRun(train, validation, settings.head, settings.training)
-    if folder is not None and (checkpoint := folder.latest()) is not None:
-        run.resume(checkpoint)
-    while not run.finished:
-        scores = run.next_epoch()
-        due = scores.epoch % settings.training.checkpoint_every == 0 or run.finished
-        if folder is not None and due:
-            folder.save(run.checkpoint())
-        if progress is not None:
-            progress(scores)
-    return run.export(), run.history
+    return TrainingRun(train, validation, settings.head, settings.training)
 
 
 def _checked(
@@ -151,8 +150,6 @@ def _identity(
         for part, values in asdict(settings).items()
         for name, value in values.items()
     }
-    # How often a run is saved does not change what it learns.
-    del identity["training.checkpoint_every"]
     for name, films in (("train", train), ("validation", validation)):
         identity[f"{name}.films"], identity[f"{name}.genres"] = films.Y.shape
         identity[f"{name}.slices"], identity[f"{name}.dimension"] = films.bags.vectors.shape

@@ -9,25 +9,27 @@ from pathlib import Path
 from plotgenre.branches.adapting import adapt_encoder
 from plotgenre.branches.branch import Branch, Logits, Progress, Targets
 from plotgenre.branches.lexical import fit_lexical
-from plotgenre.branches.semantic import fit_semantic
+from plotgenre.branches.semantic import SemanticBranch, fit_semantic
 from plotgenre.corpus.account import Account
 from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import GenreSettings, choose_genres, known_labels
 from plotgenre.corpus.plots import shared_plots
 from plotgenre.corpus.splits import stratified_split
-from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder
-from plotgenre.embedding.slicing import Slicing
-from plotgenre.embedding.store import Store
+from plotgenre.embedding.bags import Bags
+from plotgenre.embedding.embedder import open_embedder
+from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import CorpusError, PlotgenreWarning, RecipeError
 from plotgenre.idle_settings import what_words_ignore
 from plotgenre.learning.calibration import fit_calibration, sigmoid
-from plotgenre.learning.history import History
+from plotgenre.learning.history import EpochScores, History
 from plotgenre.learning.settings import LearningSettings
-from plotgenre.learning.thresholds import decide, tune_thresholds
+from plotgenre.learning.thresholds import tune_thresholds
+from plotgenre.model.checkpoints import ModelCheckpoints
 from plotgenre.model.fitted import Join, Model
 from plotgenre.recipe import Recipe
 
+# Branches by name, and their logits of the validation films.
+_Read = dict[str, tuple[Branch, Logits]]
 _TAGS_NOTHING = (
     "this model tags no film: on the {:,} validation films no threshold finds genres better than "
     "chance; train on more films, or set thresholds.scope=fixed and thresholds.value, such as 0.3"
@@ -65,16 +67,16 @@ def fit_corpus(
     )
     for sentence in account.less(chosen.respelled).warnings():
         warnings.warn(f"validation films: {sentence}", PlotgenreWarning, stacklevel=4)
-    model = fit_model(
+    return fit_model(
         recipe,
         chosen.corpus,
         held_out,
         train_films=chosen.seen,
+        ungrouped=tuple(chosen.ungrouped),
         store=store,
         checkpoints=checkpoints,
         progress=progress,
     )
-    return replace(model, ungrouped=tuple(chosen.ungrouped))
 
 
 def _with_set_aside(corpus: Corpus, recipe: Recipe) -> tuple[Corpus, Corpus]:
@@ -91,6 +93,7 @@ def fit_model(
     validation: Corpus,
     *,
     train_films: dict[str, int],
+    ungrouped: tuple[str, ...] = (),
     store: Path | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
@@ -105,70 +108,91 @@ def fit_model(
         Films over the same genres, already chosen and merged.
     train_films
         Films of every genre in train before genres were chosen.
+    ungrouped
+        Names of train that no group of the recipe has.
     store
         Folder where vectors of slices are kept.
     checkpoints
-        Folder from which an interrupted fit resumes; each branch has a folder of its own in it.
+        Folder from which an interrupted fit resumes; each branch has a folder of its own in it,
+        and so have the models of `ModelCheckpoints`.
     progress
         Whom to tell how far it is.
 
     Raises
     ------
     RecipeError, MissingExtraError
-        If an encoder is to be adapted and there is no folder to write it to, or what exports it is
-        not installed.
+        If an encoder is to be adapted or models are to be left every so many epochs and there is
+        no folder to write them to, or what exports an encoder is not installed.
     """
     progress = progress or Progress()
+    kept = ModelCheckpoints.of(recipe, checkpoints)
     encoder = recipe.encoder
     if recipe.branches.adapted:
         encoder = _adapted(recipe, train, validation, store, checkpoints, progress)
-    branches: dict[str, Branch] = {}
-    history: History | None = None
-    if recipe.branches.semantic:
-        branches["semantic"], history = fit_semantic(
-            open_embedder(recipe.slicing, encoder, store),
-            (train.plots, train.Y),
-            (validation.plots, validation.Y),
-            LearningSettings(recipe.head, recipe.training, recipe.sampling),
-            checkpoints=_within(checkpoints, "semantic"),
-            progress=progress,
-        )
+    # The encoder is opened first, for it may be missing.
+    embedder = open_embedder(recipe.slicing, encoder, store) if recipe.branches.semantic else None
+    words: _Read = {}
+    # The words before the head, so that the model of any of its epochs can have both.
     if recipe.branches.lexical:
-        branches["lexical"] = fit_lexical(
+        lexical = fit_lexical(
             (train.plots, train.Y),
             recipe.lexical,
             checkpoints=_within(checkpoints, "lexical"),
             progress=progress.lexical,
         )
-    logits = {name: branch.logits(validation.plots, progress) for name, branch in branches.items()}
-    joined = _join(recipe, list(logits.values()), validation.Y)
-    several = len(logits) > 1
-    P = sigmoid(joined.calibration.logits(list(logits.values())))
-    if not decide(P, joined.thresholds, recipe.thresholds).any():
-        warnings.warn(_TAGS_NOTHING.format(len(validation)), PlotgenreWarning, stacklevel=5)
-    return Model(
-        recipe,
-        train.genres,
-        train_films,
-        branches,
-        joined.calibration,
-        joined.thresholds,
-        encoder,
-        history,
-        _join(recipe, [logits["lexical"]], validation.Y) if several else None,
+        words["lexical"] = lexical, lexical.logits(validation.plots, progress)
+
+    def joined(read: _Read, history: History | None = None) -> Model:
+        logits = {name: of for name, (_, of) in read.items()}
+        join = _join(recipe, list(logits.values()), validation.Y)
+        return Model(
+            recipe,
+            train.genres,
+            train_films,
+            {name: branch for name, (branch, _) in read.items()},
+            join.calibration,
+            join.thresholds,
+            encoder,
+            history,
+            _join(recipe, [logits["lexical"]], validation.Y) if len(logits) > 1 else None,
+            ungrouped=ungrouped,
+        )
+
+    if embedder is None:
+        return _heard(joined(words), words)
+
+    def with_words(branch: SemanticBranch, bags: Bags) -> _Read:
+        return {"semantic": (branch, branch.logits_of(bags)), **words}
+
+    def after_epoch(branch: SemanticBranch, bags: Bags, scores: EpochScores) -> None:
+        if kept is not None:
+            kept.after_epoch(scores, lambda: joined(with_words(branch, bags)))
+
+    branch, bags, history = fit_semantic(
+        embedder,
+        (train.plots, train.Y),
+        (validation.plots, validation.Y),
+        LearningSettings(recipe.head, recipe.training, recipe.sampling),
+        checkpoints=_within(checkpoints, "semantic"),
+        after_epoch=after_epoch,
+        progress=progress,
     )
+    read = with_words(branch, bags)
+    return _heard(joined(read, history), read)
+
+
+def _heard(model: Model, read: _Read) -> Model:
+    """The model itself, after a warning if it tags none of the films that it was tuned on."""
+    P = sigmoid(model.calibration.logits([logits for _, logits in read.values()]))
+    if not model.decide(P).any():
+        warnings.warn(_TAGS_NOTHING.format(len(P)), PlotgenreWarning, stacklevel=6)
+    return model
 
 
 def _join(recipe: Recipe, logits: list[Logits], Y: Targets) -> Join:
     calibration = fit_calibration(logits, Y, recipe.calibration)
     P = sigmoid(calibration.logits(logits))
     return Join(calibration, tune_thresholds(P, Y, recipe.thresholds))
-
-
-def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:
-    """Slicing and encoder, and the store if one is given."""
-    encoder = load_encoder(settings)
-    return Embedder(slicing, encoder, None if store is None else Store(store, encoder.card))
 
 
 def _adapted(

@@ -13,6 +13,7 @@ from plotgenre.artefact import Artefact, Tensors, bundled_encoder, read_artefact
 from plotgenre.branches.branch import Branch
 from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
+from plotgenre.embedding.embedder import open_embedder
 from plotgenre.embedding.encoders import EncoderSettings, save_encoder, saved_encoder
 from plotgenre.embedding.encoders.encoder import BUNDLED
 from plotgenre.embedding.slicing import Slicing
@@ -21,7 +22,6 @@ from plotgenre.learning.added_genres import AddedGenres
 from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.heads import Head
 from plotgenre.model.fitted import Join, Model
-from plotgenre.model.fitting import open_embedder
 from plotgenre.recipe import Recipe
 from plotgenre.version import __version__
 
@@ -109,6 +109,9 @@ def load_model(
     """Read what `save_model` wrote; arguments and errors are those of `GenreClassifier.load`."""
     artefact = read_artefact(folder)
     recipe = Recipe.from_dict(artefact.recipe, str(folder / "config.json"))
+    # How often a fit left checkpoints is no property of its model. Up to 0.1.0 every recipe had a 1
+    # here that meant something else.
+    recipe = recipe.with_settings({"training.checkpoint_every": None})
     if encoder is not None and (fast or not recipe.branches.semantic):
         raise InputError(f"{folder} reads words alone: it has no encoder to run in another way")
     if quick and (fast or not recipe.branches.semantic):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from plotgenre.errors import MissingExtraError
+from plotgenre.evaluation.history_chart import CURVES, curve
 from plotgenre.evaluation.report.curves import Reliability
 from plotgenre.evaluation.report.groups import FilmGroup
 
@@ -89,25 +90,38 @@ def groups_chart(groups: Sequence[FilmGroup], label: str) -> str:
 
 
 def history_charts(history: Mapping[str, Any]) -> tuple[str, str]:
-    """Losses, and validation average precision, by epoch, the best epoch marked.
+    """Losses, and validation scores, by epoch, the best epoch and overfitting marked.
 
     ``history`` is what `history_chart.draw_history` takes.
     """
-    epochs, best = history["epochs"], history["best_epoch"]
-    numbers = [epoch["epoch"] for epoch in epochs]
-    with _chart("Train and validation loss by epoch") as losses:
-        for name, colour in (("train", _FIRST), ("validation", _SECOND)):
-            values = [epoch[f"{name}_loss"] for epoch in epochs]
-            losses.axes.plot(numbers, values, color=colour, label=name)
-        losses.axes.set(xlabel="epoch", ylabel="loss")
-        losses.mark_epoch(best)
-        losses.axes.legend()
-    with _chart("Macro average precision on validation films by epoch") as precision:
-        values = [epoch["macro_average_precision"] for epoch in epochs]
-        precision.axes.plot(numbers, values, color=_SECOND)
-        precision.axes.set(xlabel="epoch", ylabel="macro average precision, validation")
-        precision.mark_epoch(best)
-    return losses.svg, precision.svg
+    losses, scores = (
+        _by_epoch(history, lines, label, axis)
+        for lines, label, axis in zip(
+            CURVES,
+            (
+                "Train and validation loss by epoch",
+                "Micro-F1 and macro average precision on validation films by epoch",
+            ),
+            ("loss", "score, validation"),
+            strict=True,
+        )
+    )
+    return losses, scores
+
+
+def _by_epoch(history: Mapping[str, Any], lines: Mapping[str, str], label: str, axis: str) -> str:
+    numbers = curve(history, "epoch")
+    with _chart(label) as chart:
+        for (field, name), colour in zip(lines.items(), (_FIRST, _SECOND), strict=True):
+            chart.axes.plot(numbers, curve(history, field), color=colour, label=name)
+        chart.axes.set(xlabel="epoch", ylabel=axis)
+        marks = {":": history["best_epoch"], "--": history["overfitting_after"]}
+        for style, epoch in marks.items():
+            if epoch is not None:
+                chart.axes.axvline(epoch, color=_INK, linestyle=style, linewidth=1)
+        chart.axes.xaxis.get_major_locator().set_params(integer=True)
+        chart.axes.legend()
+    return chart.svg
 
 
 class _Chart:
@@ -116,10 +130,6 @@ class _Chart:
     def __init__(self, axes: Any) -> None:
         self.axes = axes
         self.svg = ""
-
-    def mark_epoch(self, epoch: int) -> None:
-        self.axes.axvline(epoch, color=_INK, linestyle=":", linewidth=1)
-        self.axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 @contextmanager

@@ -129,6 +129,7 @@ def _contents(
         ],
         "history": charts.history_charts(history) if history and history["epochs"] else None,
         "best_epoch": history["best_epoch"] if history else None,
+        "overfitting_after": history["overfitting_after"] if history else None,
     }
 
 
