@@ -123,13 +123,6 @@ def test_without_a_folder_it_is_refused_before_any_work(film_lists, recipe):
     assert heard == []
 
 
-def test_without_epochs_it_is_told_to_do_nothing(film_lists, film_recipe, tmp_path):
-    words = {"branches.semantic": False, "branches.lexical": True, "training.checkpoint_every": 2}
-    with pytest.warns(UserWarning, match="no semantic branch, so no checkpoint is left"):
-        GenreClassifier(film_recipe.with_settings(words)).fit(*film_lists, checkpoints=tmp_path)
-    assert names(tmp_path) == ["lexical"]
-
-
 def test_models_of_another_training_are_not_mixed_with_these(fit, film_lists, recipe, tmp_path):
     shutil.copytree(fit[1], tmp_path / "models")
     with pytest.raises(InputError, match=r"epoch-0002 is from another training: give another"):
