@@ -127,6 +127,9 @@ def train(
     test: Annotated[str | None, typer.Option(help="Films to score on.")] = None,
     merges: Merges = None,
     groups: Groups = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps: runs the encoder, trains the head.")
+    ] = None,
     bundle_encoder: Annotated[
         bool, typer.Option("--bundle-encoder", help="Put the encoder into the model's folder.")
     ] = False,
@@ -146,6 +149,8 @@ def train(
 
     columns = columns_of(plot_column, genres_column, separator)
     settings = read_recipe(recipe, set or [], merges, groups)
+    if device is not None:
+        settings = settings.with_settings({"encoder.device": device, "training.device": device})
 
     def read(one: str | None) -> Corpus | None:
         return None if one is None else read_films([one], format, columns, genres_file)

@@ -10,6 +10,7 @@ from plotgenre.branches.branch import Branch, Logits, Progress, Targets
 from plotgenre.branches.lexical import fit_lexical
 from plotgenre.branches.semantic import fit_semantic
 from plotgenre.corpus.films import Corpus
+from plotgenre.devices import torch_device
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
@@ -53,10 +54,13 @@ def fit_model(
     Raises
     ------
     RecipeError, MissingExtraError
-        If an encoder is to be adapted and there is no folder to write it to, or what exports it is
-        not installed.
+        If an encoder is to be adapted and there is no folder to write it to, what exports it is
+        not installed, or torch does not have a device that is asked for.
     """
     progress = progress or Progress()
+    if recipe.branches.semantic:
+        # Better to hear now than after hours of encoding that there is no such device.
+        torch_device(recipe.training.device, "training.device")
     encoder = recipe.encoder
     if recipe.branches.adapted:
         encoder = _adapted(recipe, train, validation, store, checkpoints, progress)
@@ -132,7 +136,7 @@ def _adapted(
         store,
         progress,
     )
-    # The prompt is no part of the folder; the revision was that of the encoder before.
+    # The revision was that of the encoder before.
     return replace(recipe.encoder, name=str(folder), revision=None)
 
 
