@@ -49,8 +49,10 @@ class TrainingRun:
         slices_per_film = len(train.bags.vectors) / len(train)
         biases = prior_biases(initial_logits(settings, train.Y), head.combine, slices_per_film)
         self.device = torch_device(settings.device, "training.device")
-        with seeded(self.device, self._seed(INITIAL_WEIGHTS)):
-            self.network = build_network(head, train.bags.dimension, biases).to(self.device)
+        # Drawn on the processor, so that a run begins alike on all devices.
+        with seeded(torch.device("cpu"), self._seed(INITIAL_WEIGHTS)):
+            self.network = build_network(head, train.bags.dimension, biases)
+        self.network.to(self.device)
         self.best = self._weights()
         self.loss = build_loss(settings, train.Y)
         optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentence_transformers
 
+from plotgenre.devices import torch_device
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.errors import EncoderError, MissingExtraError
+from plotgenre.errors import EncoderError, MissingExtraError, RecipeError
 
 Settings = Callable[..., EncoderSettings]
 
@@ -27,6 +29,12 @@ def reference(folder: Path, texts: list[str]) -> np.ndarray:
     # The library refuses a single text too where there is no padding token.
     model.tokenizer.pad_token = model.tokenizer.pad_token or model.tokenizer.eos_token
     return np.stack([model.encode([text])[0] for text in texts])
+
+
+def here(device: str) -> bool:
+    import torch
+
+    return {"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available()
 
 
 def skip_if_emulated(precision: str) -> None:
