@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -14,6 +15,8 @@ from plotgenre import PlotgenreError
 from plotgenre.corpus.genres import read_merges
 from plotgenre.doors import cli, tagging
 
+# No machine has both.
+ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 HORROR = "ghost house cellar discovers old cellar."
 
 
@@ -64,6 +67,7 @@ def trained(room, run):
     done = run(
         "train", "films.csv", "-o", "out", "--recipe", "quick.toml",
         "--set", "head.kind=linear", "--set", "training.max_epochs=30", "--bundle-encoder",
+        "--device", "cpu",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
@@ -125,6 +129,8 @@ def test_inspect_asks_a_model_for_suspicious_labels(run, room, model):
 
 
 def test_train_writes_and_shows(trained, room):
+    recipe = tomllib.loads((room / "out" / "recipe.toml").read_text())
+    assert (recipe["encoder"]["device"], recipe["training"]["device"]) == ("cpu", "cpu")
     out = room / "out"
     names = {path.name for path in out.iterdir()}
     assert {"checkpoints", "model", "recipe.toml", "history.json", "history.png"} <= names
@@ -245,6 +251,15 @@ def test_tag_explains(run, model, room):
         ("train films.csv -o x --recipe mixd", "no recipe 'mixd'; expected a TOML file or one of"),
         ("train films.csv -o x --set head.colour=red", "unknown setting 'head.colour'"),
         ("train films.csv -o x --set head.dropout=2", "head.dropout: "),
+        ("train films.csv -o x --device gpu", "encoder.device: input should be 'auto', 'cpu', "),
+        (
+            f"train films.csv -o x --recipe quick.toml --device {ABSENT}",
+            f"training.device is '{ABSENT}', a device that torch does not have here; expected auto",
+        ),
+        (
+            f"train films.csv -o x --recipe quick.toml --set encoder.device={ABSENT}",
+            f"encoder.device is '{ABSENT}', a device that torch does not have here; expected auto",
+        ),
         ("train films.csv -o x --set nonsense", "expected PART.NAME=VALUE"),
         ("train films.csv -o x --merges nothing.toml", "nothing.toml cannot be read"),
         ("train films.csv", "Missing option"),

@@ -101,7 +101,11 @@ def adapt_encoder(
     # Of layers that are left out the rest knows nothing yet, so the teacher says the names.
     names = None
     if adapting.head_start == "names":
-        names = (teacher or encoder.source).encode(genres, query=True)
+        asked = teacher or encoder.source
+        names = asked.encode(genres, query=True)
+        # Checkpoints from before there was such a prompt go on.
+        if asked.card.query_prompt:
+            facts["names.query_prompt"] = asked.card.query_prompt
     log = adapt(
         encoder, films, adapting, checkpoints_of(folder), facts, progress.adapting, names, taught
     )

@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -244,6 +245,20 @@ def test_a_foreign_folders_own_prompts_are_read(
     assert encoder.card.fingerprint != plain.card.fingerprint
     bare = load_encoder(settings(foreign, kind="onnx", prompt=""))
     assert bare.card.fingerprint == plain.card.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["onnx", "static"])
+def test_a_device_of_torch_is_told_that_the_processor_runs(
+    kind: str, foreign: Path, tiny_static: Path, settings: Settings, sentences: list[str]
+) -> None:
+    folder = {"onnx": foreign, "static": tiny_static}[kind]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = [load_encoder(settings(folder, kind=kind, device=d)) for d in ("auto", "cpu")]
+    with pytest.warns(UserWarning, match="runs on the processor, not on 'cuda'"):
+        asked = load_encoder(settings(folder, kind=kind, device="cuda"))
+    assert asked.card == plain[0].card == plain[1].card
+    np.testing.assert_array_equal(asked.encode(sentences), plain[0].encode(sentences))
 
 
 def test_prompts_that_are_not_pooled_are_refused(foreign: Path, settings: Settings) -> None:
