@@ -35,12 +35,23 @@ def test_a_prompt_that_is_not_pooled_is_refused(tiny: Path, tmp_path: Path) -> N
         TrainableEncoder(EncoderSettings(name=str(folder), prompt="The plot: "))
 
 
-def test_the_prompts_go_along(tiny: Path, tmp_path: Path) -> None:
-    asked = EncoderSettings(name=str(tiny), prompt="The plot: ", query_prompt="A ghost: ")
-    TrainableEncoder(asked).save(tmp_path / "saved")
+@pytest.mark.parametrize(
+    ("asked", "document", "query"),
+    [({}, "A ship: ", "Who? "), ({"prompt": "", "query_prompt": "A ghost: "}, "", "A ghost: ")],
+)
+def test_the_prompts_go_along(
+    tiny: Path, tmp_path: Path, asked: dict[str, str], document: str, query: str
+) -> None:
+    folder = tmp_path / "prompted"
+    shutil.copytree(tiny, folder)
+    path = folder / "config_sentence_transformers.json"
+    own = {"prompts": {"query": "Who? ", "film": "A ship: "}, "default_prompt_name": "film"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+    settings = EncoderSettings(name=str(folder), **asked)
+    TrainableEncoder(settings).save(tmp_path / "saved")
     saved = load_encoder(EncoderSettings(name=str(tmp_path / "saved")))
-    assert saved.card.prompts == {"document": "The plot: ", "query": "A ghost: "}
-    assert saved.card.fingerprint == load_encoder(asked).card.fingerprint
+    assert saved.card.prompts == {"document": document, "query": query}
+    assert saved.card.fingerprint == load_encoder(settings).card.fingerprint
 
 
 def test_vectors_are_those_of_prediction(tiny: Path, sentences: list[str]) -> None:

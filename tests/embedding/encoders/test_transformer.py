@@ -11,6 +11,7 @@ import sentence_transformers
 from plotgenre.devices import torch_device
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.errors import EncoderError, MissingExtraError, RecipeError
 
@@ -180,6 +181,30 @@ def test_the_models_own_prompts_are_those_of_the_library(
         bare.encode(texts, query=query), reference(tiny_masked, texts), atol=1e-5
     )
     assert bare.card.fingerprint == load_encoder(settings(tiny_masked)).card.fingerprint
+
+
+def test_parts_for_queries_and_for_documents(
+    tiny_masked: Path, settings: Settings, texts: list[str], tmp_path: Path
+) -> None:
+    import torch
+    from sentence_transformers.base.modules import Router
+
+    documents, queries = (
+        sentence_transformers.SentenceTransformer(str(tiny_masked), device="cpu") for _ in range(2)
+    )
+    with torch.no_grad():
+        for parameter in queries.parameters():
+            parameter.mul_(1.1)
+    router = Router.for_query_document(list(queries), list(documents))
+    sentence_transformers.SentenceTransformer(modules=[router], device="cpu").save(
+        str(tmp_path / "both")
+    )
+    encoder = load_encoder(settings(tmp_path / "both"))
+    for query, model in ((True, queries), (False, documents)):
+        expected = np.stack([model.encode([text])[0] for text in texts])
+        np.testing.assert_allclose(encoder.encode(texts, query=query), expected, atol=1e-5)
+    with pytest.raises(EncoderError, match="has parts for queries and for documents"):
+        TrainableEncoder(settings(tmp_path / "both"))
 
 
 def test_a_query_prompt_changes_queries_alone(

@@ -62,6 +62,11 @@ class TrainableEncoder:
         self._source = TransformerEncoder(replace(settings, precision="float32"))
         self._model = self._source.model.float()
         self._bfloat16 = runs_in_bfloat16(settings, self._model.device)
+        if hasattr(self._model[0], "sub_modules"):
+            raise EncoderError(
+                f"the encoder {settings.name!r} has parts for queries and for documents, which "
+                "cannot be adapted; expected one that reads both alike"
+            )
         pooled_whole = all(getattr(module, "include_prompt", True) for module in self._model)
         if self._source.card.prompt and not pooled_whole:
             raise EncoderError(
@@ -137,6 +142,7 @@ class TrainableEncoder:
         """
         self._model.eval()
         self._model.prompts = {**self._source.card.prompts}
+        self._model.default_prompt_name = None
         self._attend("sdpa")
         with without_bars():
             self._model.save(str(folder), create_model_card=False)

@@ -61,8 +61,6 @@ class TransformerEncoder:
         prompt, query_prompt = settings.prompts(
             {"prompts": self.model.prompts, "default_prompt_name": self.model.default_prompt_name}
         )
-        # It would slip in where a prompt is empty.
-        self.model.default_prompt_name = None
         self._tokens = TokenReader(backend, prompt, max_tokens, query_prompt)
         pooling = [_module_facts(module) for module in self.model][1:]
         facts: dict[str, object] = {
@@ -113,11 +111,13 @@ class TransformerEncoder:
         vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
         lengths = self._tokens.lengths(texts, query=query)
         prompt = self.card.query_prompt if query else self.card.prompt
+        # Some models have a part for queries and one for documents.
+        encode = self.model.encode_query if query else self.model.encode_document
         for rows in batches_of_equal_length(lengths):
             with _ONE_AT_A_TIME:
-                vectors[rows] = self.model.encode(
+                vectors[rows] = encode(
                     [texts[row] for row in rows],
-                    prompt=prompt or None,
+                    prompt=prompt,
                     batch_size=len(rows),
                     show_progress_bar=False,
                 )
