@@ -251,6 +251,7 @@ def test_tag_explains(run, model, room):
         ("train films.csv -o x --recipe mixd", "no recipe 'mixd'; expected a TOML file or one of"),
         ("train films.csv -o x --set head.colour=red", "unknown setting 'head.colour'"),
         ("train films.csv -o x --set head.dropout=2", "head.dropout: "),
+        ("train films.csv -o x --recipe lexical --device cuda", "the recipe reads words alone"),
         ("train films.csv -o x --device gpu", "encoder.device: input should be 'auto', 'cpu', "),
         (
             f"train films.csv -o x --recipe quick.toml --device {ABSENT}",

@@ -35,7 +35,7 @@ from plotgenre.doors.options import (
 from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
-from plotgenre.errors import PlotgenreError
+from plotgenre.errors import PlotgenreError, RecipeError
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
@@ -151,6 +151,11 @@ def train(
     settings = read_recipe(recipe, set or [], merges, groups)
     if device is not None:
         settings = settings.with_settings({"encoder.device": device, "training.device": device})
+        if device not in ("auto", "cpu") and not settings.branches.semantic:
+            raise RecipeError(
+                f"the recipe reads words alone, on the processor; --device {device} is for "
+                "recipes with an encoder"
+            )
 
     def read(one: str | None) -> Corpus | None:
         return None if one is None else read_films([one], format, columns, genres_file)
