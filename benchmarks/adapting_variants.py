@@ -169,7 +169,7 @@ class Probes:
         if isinstance(run, TaughtRun):
             run.teacher = self.teacher()
         if settings.head_start == "names":
-            run.begin_head(encoder.source.encode(self.train.genres))
+            run.begin_head(encoder.source.encode(self.train.genres, query=True))
         if variant.begin:
             variant.begin(run, encoder, self.steps)
         for step in range(self.steps):

@@ -165,6 +165,42 @@ def test_bundled_static_encoder(film_lists, film_recipe, tiny_static, tmp_path):
     np.testing.assert_allclose(P, model.predict_proba(PLOTS), atol=1e-6)
 
 
+@pytest.mark.parametrize("prompt", ["", "The plot: "])
+def test_an_older_model_has_the_prompts_that_it_was_trained_with(
+    film_lists, film_recipe, tiny_masked, tmp_path, prompt
+):
+    """Then there was one prompt, and an encoder's own were left alone."""
+    encoder = tmp_path / "encoder"
+    shutil.copytree(tiny_masked, encoder)
+    recipe = film_recipe.with_settings(
+        {"encoder.name": str(encoder), "encoder.prompt": prompt, "encoder.query_prompt": prompt}
+    )
+    model = GenreClassifier(recipe).fit(*film_lists)
+    P = model.predict_proba(PLOTS)
+    model.save(tmp_path / "model")
+    path = encoder / "config_sentence_transformers.json"
+    own = {"prompts": {"query": "Who? ", "passage": "A ship: "}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+
+    def older(config):
+        del config["recipe"]["encoder"]["query_prompt"], config["encoder"]["query_prompt"]
+        del config["recipe"]["encoder"]["device"], config["recipe"]["training"]["device"]
+
+    change(tmp_path / "model", older)
+    loaded = GenreClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(PLOTS), P)
+    card = loaded.branches_["semantic"].embedder.encoder.card
+    assert card.prompts == {"document": prompt, "query": prompt}
+
+
+def test_the_device_of_training_is_not_that_of_loading(model):
+    change(model, lambda config: config["recipe"]["encoder"].update(device="mps"))
+    change(model, lambda config: config["recipe"]["training"].update(device="cuda"))
+    loaded = GenreClassifier.load(model)
+    assert loaded.recipe_.encoder.device == "mps"
+    assert loaded.predict_proba(PLOTS).shape == (len(PLOTS), 4)
+
+
 # -------------------------------------------------------------------- refusals
 
 

@@ -127,6 +127,9 @@ CHANGES = {
 UNCHANGING = {
     "encoder.precision": ("float32", "how the encoder is run"),
     "encoder.runtime": ("openvino", "how the encoder is run"),
+    "encoder.device": ("cpu", "where the encoder is run"),
+    "encoder.query_prompt": ("query: ", "read when a genre is added, or names start an adaptation"),
+    "training.device": ("cpu", "where the head is trained"),
     "training.checkpoint_every": (7, "what is kept of a training"),
 }
 # They need a test side, and a folder; settings of adapting are in test_idle_adapting.py.

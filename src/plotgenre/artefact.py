@@ -142,6 +142,7 @@ def read_artefact(folder: Path) -> Artefact:
     config = _read_config(folder / CONFIG_FILE)
     genres, thresholds = tuple(config["genres"]), config["thresholds"]
     _refuse_contradictions(folder / CONFIG_FILE, genres, config)
+    _tell_prompts(config["recipe"], config["encoder"])
     return Artefact(
         version=config["plotgenre"],
         genres=genres,
@@ -182,6 +183,17 @@ def _refuse_contradictions(path: Path, genres: tuple[str, ...], config: Mapping[
         raise ArtefactError(f"{path}: train_films lacks the genres {odd[:3]}")
     if not all(_is_number(count) and count >= 0 for count in train_films.values()):
         raise ArtefactError(f"{path}: a number of train films is not a number from 0")
+
+
+def _tell_prompts(recipe: Mapping[str, Any], card: dict[str, Any]) -> None:
+    """Say of an older model, in place, which prompts its encoder had."""
+    settings = recipe.get("encoder")
+    if not card or not isinstance(settings, dict) or "query_prompt" in settings:
+        return
+    # There was one prompt then, which stood before slices and queries.
+    prompt = card.get("prompt", "")
+    card["query_prompt"] = prompt
+    settings |= {"prompt": prompt, "query_prompt": prompt}
 
 
 def _is_number(value: object) -> bool:

@@ -50,4 +50,8 @@ class MissingExtraError(PlotgenreError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional part: pip install 'plotgenre[{extra}]'")
-        self.extra = extra
+        self.what, self.extra = what, extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are unpickled from their message, and this one is made of two parts.
+        return MissingExtraError, (self.what, self.extra)

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from plotgenre.branches import adapting
 from plotgenre.branches.adapting import adapt_encoder, checkpoints_of, token_films
 from plotgenre.embedding.embedder import Embedder
-from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders import EncoderSettings, load_encoder, save_encoder
 from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
@@ -38,8 +38,10 @@ def films(film_lists):
 def adapted(films, tmp_path):
     names, train, validation = films
 
-    def adapted(encoder, store=None, **changes):
-        settings = EncoderSettings(name=str(encoder), precision="float32")
+    def adapted(encoder, store=None, settings=(), **changes):
+        settings = EncoderSettings(
+            **{"name": str(encoder), "precision": "float32"} | dict(settings)
+        )
         parts = (settings, SLICING, replace(SETTINGS, **changes))
         return adapt_encoder(parts, train, validation, names, tmp_path / "deep" / "encoder", store)
 
@@ -162,6 +164,56 @@ def test_a_teacher_cuts_the_slices_and_says_the_names(
     head = load_file(next(iter(folder.iterdir())))["head.weight"]
     expected = 3 * told / np.linalg.norm(told, axis=1, keepdims=True)
     np.testing.assert_allclose(head, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_teacher_is_run_as_the_settings_say(
+    adapted, tiny_masked, exported_teacher, tmp_path, precision, monkeypatch
+):
+    loaded = []
+    whole = adapting.load_encoder
+    monkeypatch.setattr(
+        adapting, "load_encoder", lambda settings: loaded.append(settings) or whole(settings)
+    )
+    how = {"precision": precision, "runtime": "onnxruntime", "device": "cpu"}
+    for teacher in (tiny_masked, exported_teacher):
+        adapted(tiny_masked, settings=how, teacher=str(teacher), steps=1)
+        told = json.loads((tmp_path / "deep" / "encoder" / "adapting.json").read_text())
+        settings = loaded.pop()
+        assert {name: getattr(settings, name) for name in how} == how
+        # onnxruntime has no bfloat16.
+        given = precision if teacher == tiny_masked else "float32"
+        assert told["teacher"]["precision"] == given
+        assert told["source"]["precision"] == precision
+        shutil.rmtree(checkpoints_of(tmp_path / "deep" / "encoder"))
+
+
+@pytest.fixture(scope="module")
+def exported_teacher(tiny_masked, tmp_path_factory):
+    pytest.importorskip("onnx")
+    folder = tmp_path_factory.mktemp("teacher") / "encoder"
+    save_encoder(EncoderSettings(name=str(tiny_masked)), folder)
+    return folder
+
+
+def test_names_are_asked_and_slices_are_read(adapted, tiny_masked, tmp_path, films):
+    prompts = {"prompt": "The plot: ", "query_prompt": "A ghost: "}
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "weight_decay": 0.0}
+    adapted(tiny_masked, settings=prompts, head_start="names", steps=1, **still)
+    folder = tmp_path / "deep" / "encoder"
+    plain = load_encoder(EncoderSettings(name=str(tiny_masked), precision="float32"))
+    told = plain.encode([f"A ghost: {name}" for name in films[0]])
+    told -= told.mean(axis=0)
+    head = load_file(next(iter(checkpoints_of(folder).iterdir())))["head.weight"]
+    expected = 3 * told / np.linalg.norm(told, axis=1, keepdims=True)
+    np.testing.assert_allclose(head, expected, atol=1e-4)
+    # What it was adapted with is what it has from now on.
+    assert load_encoder(EncoderSettings(name=str(folder))).card.prompts == {
+        "document": "The plot: ",
+        "query": "A ghost: ",
+    }
+    with pytest.raises(InputError, match=r"names\.query_prompt was 'A ghost: '"):
+        adapted(tiny_masked, settings=prompts | {"query_prompt": ""}, head_start="names", steps=2)
 
 
 def test_a_teacher_of_longer_vectors_is_refused_before_it_reads(adapted, tiny_masked):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from plotgenre.corpus.genres import read_merges
 from plotgenre.doors import cli, tagging
 from plotgenre.learning.history import History
 
+# No machine has both.
+ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 HORROR = "ghost house cellar discovers old cellar."
 
 
@@ -67,6 +70,7 @@ def trained(room, run):
         "train", "films.csv", "-o", "out", "--recipe", "quick.toml",
         "--set", "head.kind=linear", "--set", "training.max_epochs=30",
         "--set", "training.checkpoint_every=10", "--bundle-encoder",
+        "--device", "cpu",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
@@ -128,6 +132,8 @@ def test_inspect_asks_a_model_for_suspicious_labels(run, room, model):
 
 
 def test_train_writes_and_shows(trained, room):
+    recipe = tomllib.loads((room / "out" / "recipe.toml").read_text())
+    assert (recipe["encoder"]["device"], recipe["training"]["device"]) == ("cpu", "cpu")
     out = room / "out"
     names = {path.name for path in out.iterdir()}
     assert {"checkpoints", "model", "recipe.toml", "history.json", "history.png"} <= names
@@ -270,6 +276,16 @@ def test_tag_explains(run, model, room):
         ("train films.csv -o x --recipe mixd", "no recipe 'mixd'; expected a TOML file or one of"),
         ("train films.csv -o x --set head.colour=red", "unknown setting 'head.colour'"),
         ("train films.csv -o x --set head.dropout=2", "head.dropout: "),
+        ("train films.csv -o x --recipe lexical --device cuda", "the recipe reads words alone"),
+        ("train films.csv -o x --device gpu", "encoder.device: input should be 'auto', 'cpu', "),
+        (
+            f"train films.csv -o x --recipe quick.toml --device {ABSENT}",
+            f"training.device is '{ABSENT}', a device that torch does not have here; expected auto",
+        ),
+        (
+            f"train films.csv -o x --recipe quick.toml --set encoder.device={ABSENT}",
+            f"encoder.device is '{ABSENT}', a device that torch does not have here; expected auto",
+        ),
         ("train films.csv -o x --set nonsense", "expected PART.NAME=VALUE"),
         ("train films.csv -o x --set training.focal_gamma=3", "training.focal_gamma does nothing"),
         ("train films.csv -o x --recipe best --set branches.adapted=false", "(adapting={})"),

@@ -1,12 +1,14 @@
 """The info command: the machine, and a model without loading its encoder."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from plotgenre import GenreClassifier
+from plotgenre.devices import torch_device
 from plotgenre.doors.info import machine_facts, model_facts
 from plotgenre.errors import ArtefactError
 from plotgenre.model.bundling import bundle_model
@@ -50,6 +52,7 @@ def test_a_bundled_model_as_json_and_as_text(saved_model, tmp_path):
     assert done.returncode == 0, done.stderr
     encoder = json.loads(done.stdout)["model"]["encoder"]
     assert (encoder["weights"], encoder["bundled"]) == ("int8", True)
+    assert (encoder["device"], encoder["prompt"], encoder["query prompt"]) == ("cpu", "", "")
     assert encoder["run by"].startswith(("openvino", "onnxruntime"))
     files = (tmp_path / "small" / "encoder").iterdir()
     size = sum(file.stat().st_size for file in files) / 1e6
@@ -60,6 +63,20 @@ def test_a_bundled_model_as_json_and_as_text(saved_model, tmp_path):
     shown = run(tmp_path / "small").stdout
     assert "genres: 4\n" in shown
     assert "    weights: int8\n" in shown
+
+
+def test_prompts_and_device(saved_model, tmp_path):
+    model = shutil.copytree(saved_model, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    config["encoder"] |= {"prompt": "The plot: ", "query_prompt": "A ghost: "}
+    (model / "config.json").write_text(json.dumps(config))
+    encoder = model_facts(model)["encoder"]
+    assert (encoder["prompt"], encoder["query prompt"]) == ("The plot: ", "A ghost: ")
+    assert encoder["device"] == torch_device("auto", "encoder.device").type
+    assert "    query prompt: A ghost: \n" in run(model).stdout
+    config["recipe"]["encoder"] |= {"kind": "static", "device": "cuda"}
+    (model / "config.json").write_text(json.dumps(config))
+    assert model_facts(model)["encoder"]["device"] == "cpu"
 
 
 def test_no_model_is_one_sentence(tmp_path):

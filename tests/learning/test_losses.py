@@ -56,6 +56,16 @@ def random_films(films: int = 40) -> tuple[np.ndarray, torch.Tensor, torch.Tenso
     return train, logits, torch.from_numpy((rng.random((films, 5)) < 0.3).astype(np.float64))
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_computed_where_the_logits_are(name):
+    """On torch's device without numbers, which refuses tensors of another as any other does."""
+    loss = build_loss(TrainingSettings(loss=name), Y)
+    logits, targets = torch.zeros(2, 3, device="meta"), torch.zeros(2, 3, device="meta")
+    assert loss(logits, targets).device.type == "meta"
+    with pytest.raises(RuntimeError):
+        loss(logits, torch.zeros(2, 3)) + torch.zeros(3)
+
+
 def test_recipes_can_name_each_loss_and_no_other():
     assert set(get_args(get_type_hints(TrainingSettings)["loss"])) == set(LOSSES)
 
@@ -196,7 +206,7 @@ def test_every_setting_is_read_by_its_loss_alone(name):
 
 def test_no_setting_of_a_loss_is_left_out():
     known = {"optimizer", "learning_rate", "learning_rate_schedule", "weight_decay", "batch_size"}
-    known |= {"max_epochs", "patience", "monitor", "loss", "checkpoint_every", "seed"}
+    known |= {"max_epochs", "patience", "monitor", "loss", "checkpoint_every", "seed", "device"}
     assert {field.name for field in fields(TrainingSettings)} - known == set(READ_BY)
 
 

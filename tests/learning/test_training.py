@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, log_loss
 
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import InputError, RecipeError
+from plotgenre.learning import networks, run
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.labelled import LabelledBags
 from plotgenre.learning.sampling import SamplingSettings, resample
@@ -180,6 +181,68 @@ def test_the_origins_network_is_768_562_356():
         "output.bias": (356,),
     }
     assert head.logits(bags).shape == (40, 356)
+
+
+# Those that are not here cannot be tested here.
+DEVICES = ["cpu", *(d for d in ("cuda", "mps") if getattr(torch, d).is_available())]
+
+
+@kinds
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_device_trains_and_another_goes_on(head, device, needles, tmp_path):
+    train, validation = needles(100, 1), needles(50, 2)
+    # Dropout is drawn by each device in its own way.
+    head = replace(head, dropout=0.0)
+    whole = fit_head(*train, validation, LearningSettings(head, replace(QUICK, device="cpu")))
+
+    def run(device, epochs):
+        training = replace(QUICK, device=device, max_epochs=epochs)
+        return fit_head(*train, validation, LearningSettings(head, training))
+
+    alone = run(device, 6)
+    assert {tensor.dtype for tensor in alone.head.tensors.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(np.array(curve(alone)), np.array(curve(whole)), atol=1e-3)
+
+    def stop(scores):
+        if scores.epoch == 3:
+            raise KeyboardInterrupt
+
+    def resumed(device, progress):
+        settings = LearningSettings(head, replace(QUICK, device=device))
+        return fit_head(*train, validation, settings, checkpoints=tmp_path, progress=progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        resumed(device, stop)
+    gone_on = resumed("auto" if device == "cpu" else "cpu", None)
+    np.testing.assert_allclose(np.array(curve(gone_on)), np.array(curve(whole)), atol=1e-3)
+
+
+def test_network_optimizer_and_data_go_to_the_device(needles, monkeypatch):
+    """On torch's device without numbers, which refuses tensors of another as any other does."""
+    asked = []
+
+    def without_numbers(*arguments):
+        asked.append(arguments)
+        return torch.device("meta")
+
+    monkeypatch.setattr(run, "torch_device", without_numbers)
+    # How many slices a film has is a number.
+    monkeypatch.setattr(networks, "combine_slices", lambda logits, sizes, _: logits[: len(sizes)])
+    films = LabelledBags(*needles(10, 1))
+    training = run.TrainingRun(films, films, HEADS[0], replace(QUICK, device="cuda"))
+    assert asked == [("cuda", "training.device")]
+    logits = training._logits(films.bags)
+    assert (logits.device.type, logits.shape) == ("meta", (10, 4))
+    groups = training.optimizer.param_groups
+    learned = [*training.network.parameters(), *(p for group in groups for p in group["params"])]
+    assert {tensor.device.type for tensor in (*learned, *training.best.values())} == {"meta"}
+
+
+def test_a_device_that_is_absent_is_refused(needles):
+    absent = next(d for d in ("mps", "cuda") if d not in DEVICES)
+    settings = LearningSettings(HEADS[0], replace(QUICK, device=absent))
+    with pytest.raises(RecipeError, match=rf"training\.device is '{absent}'.*expected auto or"):
+        fit_head(*needles(20, 1), needles(10, 2), settings)
 
 
 def test_a_damaged_checkpoint_costs_epochs_but_not_the_result(needles, tmp_path):

@@ -1,12 +1,14 @@
 """A genre added to a fitted model: beside the others, kept in the folder, nonsense refused."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from plotgenre import GenreClassifier
+from plotgenre.embedding.encoders import load_encoder
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.model.adding import with_genre
 from plotgenre.model.folder import load_model, save_model
@@ -46,6 +48,28 @@ def test_examples_find_their_like(model, film_lists):
     assert P[horror[45:]].mean() > P[~horror[45:]].mean() + 0.05
     ranked = np.argsort(-P)[: horror[45:].sum()]
     assert horror[45:][ranked].mean() > 0.7
+
+
+def test_genres_are_asked_for_and_plots_are_read(model, plots, film_recipe):
+    asking = replace(film_recipe.encoder, query_prompt="Which film: ")
+    branch = model.model_.semantic()
+    other = replace(
+        model.model_,
+        branches={
+            "semantic": replace(
+                branch, embedder=replace(branch.embedder, encoder=load_encoder(asking))
+            )
+        },
+    )
+    plain, asked = (with_genre(one, "X", plots, "a ghost") for one in (model.model_, other))
+    np.testing.assert_array_equal(plain.read(plots)[0].vectors, asked.read(plots)[0].vectors)
+    encoder = branch.embedder.encoder
+    for found, word in ((plain, ""), (asked, "Which film: ")):
+        query = encoder.encode([f"{word}X: a ghost"])
+        query /= np.linalg.norm(query)
+        cosine = found.added.queries @ query.T / np.linalg.norm(found.added.queries)
+        assert cosine.item() == pytest.approx(1, abs=1e-5)
+    assert not np.allclose(plain.added.mixes, asked.added.mixes)
 
 
 def test_description_and_share_are_read(model, plots):

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def adapt_encoder(
 
     encoder = TrainableEncoder(encoder_settings, adapting.dropout, adapting.layers)
     progress = progress or Progress()
-    teacher = _teacher(adapting.teacher, encoder)
+    teacher = _teacher(adapting.teacher, encoder_settings, encoder)
     # The teacher's own slices, if there is one: the store may have its vectors already.
     cutter = Embedder(slicing, teacher or encoder.source)
     slices = {
@@ -99,7 +99,13 @@ def adapt_encoder(
         texts = [text for own in slices["train"] for text in own]
         taught = Embedder(slicing, teacher, kept).vectors(texts, progress.embedding)
     # Of layers that are left out the rest knows nothing yet, so the teacher says the names.
-    names = (teacher or encoder.source).encode(genres) if adapting.head_start == "names" else None
+    names = None
+    if adapting.head_start == "names":
+        asked = teacher or encoder.source
+        names = asked.encode(genres, query=True)
+        # Checkpoints from before there was such a prompt go on.
+        if asked.card.query_prompt:
+            facts["names.query_prompt"] = asked.card.query_prompt
     log = adapt(
         encoder, films, adapting, checkpoints_of(folder), facts, progress.adapting, names, taught
     )
@@ -118,10 +124,14 @@ def adapt_encoder(
     return log
 
 
-def _teacher(name: str | None, encoder: TrainableEncoder) -> Encoder | None:
+def _teacher(
+    name: str | None, settings: EncoderSettings, encoder: TrainableEncoder
+) -> Encoder | None:
     if name is None:
         return None
-    teacher = load_encoder(named_encoder(name))
+    # It is another encoder, run as the settings say.
+    how = {key: getattr(settings, key) for key in ("precision", "runtime", "device")}
+    teacher = load_encoder(replace(named_encoder(name), **how))
     # Refused now rather than after it has read all slices.
     if teacher.card.dimension != encoder.dimension:
         raise RecipeError(

@@ -36,7 +36,7 @@ from plotgenre.doors.options import (
 from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
-from plotgenre.errors import PlotgenreError, PlotgenreWarning
+from plotgenre.errors import PlotgenreError, PlotgenreWarning, RecipeError
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
@@ -128,6 +128,9 @@ def train(
     test: Annotated[str | None, typer.Option(help="Films to score on.")] = None,
     merges: Merges = None,
     groups: Groups = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps: runs the encoder, trains the head.")
+    ] = None,
     bundle_encoder: Annotated[
         bool, typer.Option("--bundle-encoder", help="Put the encoder into the model's folder.")
     ] = False,
@@ -147,6 +150,13 @@ def train(
 
     columns = columns_of(plot_column, genres_column, separator)
     settings = read_recipe(recipe, set or [], merges, groups)
+    if device is not None:
+        settings = settings.with_settings({"encoder.device": device, "training.device": device})
+        if device not in ("auto", "cpu") and not settings.branches.semantic:
+            raise RecipeError(
+                f"the recipe reads words alone, on the processor; --device {device} is for "
+                "recipes with an encoder"
+            )
 
     def read(one: str | None) -> Corpus | None:
         return None if one is None else read_films([one], format, columns, genres_file)

@@ -24,7 +24,12 @@ def export_encoder(
     folder: Annotated[Path, typer.Argument(help="New folder for the encoder.")],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
     pooling: Annotated[str, typer.Option(help="model, mean, max, cls or last.")] = "model",
-    prompt: Annotated[str, typer.Option(help="Text put before every slice.")] = "",
+    prompt: Annotated[
+        str | None, typer.Option(help="Text put before every slice, not the encoder's own.")
+    ] = None,
+    query_prompt: Annotated[
+        str | None, typer.Option(help="Text put before genres' names, not the encoder's own.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens that it reads.")] = None,
     weights: WeightsOption = "float32",
 ) -> None:
@@ -42,6 +47,7 @@ def export_encoder(
         "encoder.revision": revision,
         "encoder.pooling": pooling,
         "encoder.prompt": prompt,
+        "encoder.query_prompt": query_prompt,
         "encoder.max_tokens": max_tokens,
     }
     encoder = export(Recipe().with_settings(given).encoder, folder, _checked(weights))

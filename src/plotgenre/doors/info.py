@@ -84,9 +84,11 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None)
     if bundled is not None or settings.kind == "onnx":
         runtime = runtime_here(settings.runtime, settings.precision)
         run_by, precision = f"{runtime.name} {runtime.version}", runtime.precision
+        device: str | None = "cpu"
     else:
         library = "model2vec" if settings.kind == "static" else "torch"
         run_by, precision = f"{library} {_version_of(library)}", settings.precision
+        device = "cpu" if settings.kind == "static" else _torch_device()
     return {
         "name": card.get("name"),
         "dimensions": card.get("dimension"),
@@ -95,9 +97,22 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None)
         "bundled": bundled is not None,
         "size in MB": None if bundled is None else _megabytes(bundled),
         "run by": run_by,
+        "device": device,
         "precision": precision,
+        "prompt": card.get("prompt"),
+        "query prompt": card.get("query_prompt"),
         "fingerprint": card.get("fingerprint"),
     }
+
+
+def _torch_device() -> str | None:
+    """Where torch would run an encoder; None without it."""
+    from plotgenre.devices import torch_device
+
+    try:
+        return torch_device("auto", "encoder.device").type
+    except ImportError:
+        return None
 
 
 def _version_of(library: str) -> str:

@@ -58,6 +58,7 @@ class Store:
     def __init__(self, root: Path, card: EncoderCard) -> None:
         self.folder = root / f"{card.fingerprint[:32]}-{card.precision}"
         self.dimension = card.dimension
+        self._opened = root.absolute(), card
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as refused:
@@ -65,6 +66,10 @@ class Store:
         self._remove_stale()
         self._segments: dict[str, _Segment] = {}
         self.refresh()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Opened again: other processes may have written meanwhile.
+        return Store, self._opened
 
     def __len__(self) -> int:
         return len(self._sorted_keys)

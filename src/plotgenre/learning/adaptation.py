@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from plotgenre.devices import seeded
 from plotgenre.errors import RecipeError
 from plotgenre.learning.adapting_log import ValidationScores
 from plotgenre.learning.adapting_rates import FULL_RATE, parameter_groups, rate_share
@@ -338,15 +339,10 @@ class AdaptationRun:
         finally:
             torch._foreach_copy_(learned, kept)
 
-    @contextmanager
-    def _chance(self, purpose: int, step: int = 0) -> Iterator[None]:
-        """Both generators of torch at what (seed, purpose, step) gives, put back afterwards."""
+    def _chance(self, purpose: int, step: int = 0) -> AbstractContextManager[None]:
+        """Torch's generators at what (seed, purpose, step) gives, put back afterwards."""
         sequence = np.random.SeedSequence([self.settings.seed, purpose, step])
-        seed = int(sequence.generate_state(1, np.uint64)[0] >> 1)
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
-            yield
+        return seeded(self.device, int(sequence.generate_state(1, np.uint64)[0] >> 1))
 
     def _on_device(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -56,7 +56,9 @@ def weighted_bce(settings: TrainingSettings, Y: npt.NDArray[np.bool_]) -> Loss:
     weights = torch.from_numpy(pos_weight(Y, settings.pos_weight_cap))
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        return nn.functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
+        return nn.functional.binary_cross_entropy_with_logits(
+            logits, targets, pos_weight=weights.to(logits.device)
+        )
 
     return loss
 
@@ -139,13 +141,14 @@ def distribution_balanced(settings: TrainingSettings, Y: npt.NDArray[np.bool_]) 
     steepness, tolerance = settings.balanced_beta, settings.balanced_lambda
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        together = (targets @ inverse.to(targets.dtype))[:, None]
+        own = inverse.to(targets)
+        together = (targets @ own)[:, None]
         # A huge ratio, not an infinite one: times a beta of 0 that would be NaN.
-        ratios = inverse / together.clamp_min(torch.finfo(torch.float32).tiny)
+        ratios = own / together.clamp_min(torch.finfo(torch.float32).tiny)
         weights = settings.balanced_alpha + torch.sigmoid(
             steepness * (ratios - settings.balanced_mu)
         )
-        shifted = logits - bias
+        shifted = logits - bias.to(logits.device)
         positive = nn.functional.logsigmoid(shifted)
         negative = nn.functional.logsigmoid(-tolerance * shifted) / tolerance
         return -(weights * torch.where(targets > 0, positive, negative)).mean()
@@ -173,7 +176,9 @@ def logit_adjustment(settings: TrainingSettings, Y: npt.NDArray[np.bool_]) -> Lo
     added = torch.from_numpy((settings.logit_adjustment_tau * log_odds(Y)).astype(np.float32))
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        return nn.functional.binary_cross_entropy_with_logits(logits + added, targets)
+        return nn.functional.binary_cross_entropy_with_logits(
+            logits + added.to(logits.device), targets
+        )
 
     return loss
 

@@ -35,7 +35,7 @@ class Network(nn.Module):
 
     def export(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copies of the tensors that the numpy head reads."""
-        return {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
 
 class Mlp(Network):

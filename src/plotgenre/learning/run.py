@@ -13,6 +13,7 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
+from plotgenre.devices import seeded, torch_device
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import RecipeError
 from plotgenre.learning.checkpoints import Checkpoint
@@ -34,7 +35,8 @@ class TrainingRun:
     """A training between two epochs: network, optimizer, best weights so far, history.
 
     All chance is drawn from (seed, purpose, epoch), never from where a generator happens to
-    stand, so that a run resumed from a checkpoint continues bit for bit.
+    stand, so that a run resumed from a checkpoint continues bit for bit on the processor. Other
+    devices add in no fixed order and draw other chance, so that weights there differ a little.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class TrainingRun:
         self.history = History()
         slices_per_film = len(train.bags.vectors) / len(train)
         biases = prior_biases(initial_logits(settings, train.Y), head.combine, slices_per_film)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self._seed(INITIAL_WEIGHTS))
+        self.device = torch_device(settings.device, "training.device")
+        # Drawn on the processor, so that a run begins alike on all devices.
+        with seeded(torch.device("cpu"), self._seed(INITIAL_WEIGHTS)):
             self.network = build_network(head, train.bags.dimension, biases)
+        self.network.to(self.device)
         self.best = self._weights()
         self.loss = build_loss(settings, train.Y)
         optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
@@ -106,7 +110,9 @@ class TrainingRun:
                 for name, tensor in state.items()
             },
         }
-        return Checkpoint({name: part.numpy() for name, part in tensors.items()}, self.history)
+        return Checkpoint(
+            {name: part.cpu().numpy() for name, part in tensors.items()}, self.history
+        )
 
     def resume(self, checkpoint: Checkpoint[History]) -> None:
         """Take up where the checkpoint stood."""
@@ -115,7 +121,7 @@ class TrainingRun:
             part, _, rest = name.partition(".")
             parts[part][rest] = torch.from_numpy(array)
         self.network.load_state_dict(parts["network"])
-        self.best = parts["best"]
+        self.best = {name: tensor.to(self.device) for name, tensor in parts["best"].items()}
         states: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             row, _, rest = name.partition(".")
@@ -129,10 +135,9 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(epoch)
         total = 0.0
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self._seed(DROPOUT, epoch))
+        with seeded(self.device, self._seed(DROPOUT, epoch)):
             for rows in self._batches(epoch):
-                targets = torch.from_numpy(self.train.Y[rows]).float()
+                targets = torch.from_numpy(self.train.Y[rows]).to(self.device).float()
                 self.optimizer.zero_grad()
                 loss = self.loss(self._logits(self.train.bags.take(rows)), targets)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -149,15 +154,19 @@ class TrainingRun:
         logits = torch.cat(
             [self._logits(bags.take(films[start : start + VALIDATION_BLOCK])) for start in blocks]
         )
-        loss = self.loss(logits, torch.from_numpy(Y).float()).item()
+        loss = self.loss(logits, torch.from_numpy(Y).to(self.device).float()).item()
         if not math.isfinite(loss):
             return loss, math.nan, math.nan
         supported = Y.any(axis=0)
-        precision = average_precision_score(Y[:, supported], logits.numpy()[:, supported])
-        return loss, best_micro_f1(torch.sigmoid(logits).numpy(), Y), float(precision)
+        P = torch.sigmoid(logits).cpu().numpy()
+        precision = average_precision_score(Y[:, supported], logits.cpu().numpy()[:, supported])
+        return loss, best_micro_f1(P, Y), float(precision)
 
     def _logits(self, bags: Bags) -> Tensor:
-        logits: Tensor = self.network(torch.from_numpy(bags.vectors), torch.from_numpy(bags.sizes))
+        vectors, sizes = (
+            torch.from_numpy(one).to(self.device) for one in (bags.vectors, bags.sizes)
+        )
+        logits: Tensor = self.network(vectors, sizes)
         return logits
 
     def _batches(self, epoch: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
+from plotgenre.devices import Device
 from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.sampling import SamplingSettings
 
@@ -72,6 +73,9 @@ class TrainingSettings:
         see `model.checkpoints`; ``None`` leaves none. Needs a folder for checkpoints.
     seed
         Fixes resampling, initial weights, shuffling and dropout.
+    device
+        Where the head is trained: ``cpu``, ``cuda`` or ``mps``; ``auto`` is the first of cuda, mps
+        and cpu that torch has. Checkpoints go on on any device.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class TrainingSettings:
     logit_adjustment_tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     checkpoint_every: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)

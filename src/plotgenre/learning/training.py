@@ -52,8 +52,9 @@ def fit_head(
 ) -> FittedHead:
     """Train a head on films and keep its best epoch on the validation films.
 
-    The same arguments give the same weights, whatever the state of any global generator, which is
-    left as it was; so does a run that was killed and is started again on its checkpoints.
+    On the processor the same arguments give the same weights, whatever the state of any global
+    generator, which is left as it was; so does a run that was killed and is started again on its
+    checkpoints. On other devices both hold but for rounding.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def fit_head(
         If bags and targets do not fit together, hold NaN, or validation has no positive target;
         or if ``checkpoints`` holds those of another run.
     RecipeError
-        If ``batch_norm`` meets batches of one film, training diverges, or resampling leaves none.
+        If ``batch_norm`` meets batches of one film, training diverges, resampling leaves none, or
+        torch does not have the device.
     MissingExtraError
         If torch or scikit-learn is not installed.
     """
@@ -150,6 +152,8 @@ def _identity(
         for part, values in asdict(settings).items()
         for name, value in values.items()
     }
+    # It may go on elsewhere.
+    del identity["training.device"]
     for name, films in (("train", train), ("validation", validation)):
         identity[f"{name}.films"], identity[f"{name}.genres"] = films.Y.shape
         identity[f"{name}.slices"], identity[f"{name}.dimension"] = films.bags.vectors.shape

@@ -44,7 +44,7 @@ def with_genre(
     encoder = model.semantic().embedder.encoder
     known = len(model.genres) - (0 if model.added is None else len(model.added))
     said = name if description is None else f"{name}: {description}"
-    *names, query, own = encoder.encode([*model.genres[:known], said, name])
+    *names, query, own = encoder.encode([*model.genres[:known], said, name], query=True)
     found = find_added(
         model.read(plots),
         np.stack(names),

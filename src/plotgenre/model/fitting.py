@@ -15,6 +15,7 @@ from plotgenre.corpus.films import Corpus
 from plotgenre.corpus.genres import GenreSettings, choose_genres, known_labels
 from plotgenre.corpus.plots import shared_plots
 from plotgenre.corpus.splits import stratified_split
+from plotgenre.devices import torch_device
 from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.embedder import open_embedder
 from plotgenre.embedding.encoders import EncoderSettings
@@ -122,10 +123,14 @@ def fit_model(
     ------
     RecipeError, MissingExtraError
         If an encoder is to be adapted or models are to be left every so many epochs and there is
-        no folder to write them to, or what exports an encoder is not installed.
+        no folder to write them to, what exports an encoder is not installed, or torch does not
+        have a device that is asked for.
     """
     progress = progress or Progress()
     kept = ModelCheckpoints.of(recipe, checkpoints)
+    if recipe.branches.semantic:
+        # Better to hear now than after hours of encoding that there is no such device.
+        torch_device(recipe.training.device, "training.device")
     encoder = recipe.encoder
     if recipe.branches.adapted:
         encoder = _adapted(recipe, train, validation, store, checkpoints, progress)
@@ -221,7 +226,7 @@ def _adapted(
         store,
         progress,
     )
-    # The prompt is no part of the folder; the revision was that of the encoder before.
+    # The revision was that of the encoder before.
     return replace(recipe.encoder, name=str(folder), revision=None)
 
 

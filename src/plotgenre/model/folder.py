@@ -121,7 +121,8 @@ def load_model(
         )
     if fast and not recipe.branches.lexical:
         raise InputError(f"{folder} has no lexical branch, so it cannot be read by words alone")
-    settings = encoder or recipe.encoder
+    # Where it was trained says nothing of where it is loaded.
+    settings = encoder or replace(recipe.encoder, device="auto")
     if encoder is None and (bundled := bundled_encoder(folder, artefact.encoder)) is not None:
         settings = saved_encoder(recipe.encoder, bundled)
     slicing = recipe.slicing

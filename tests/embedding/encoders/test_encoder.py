@@ -12,6 +12,7 @@ from plotgenre.embedding.encoders.encoder import (
     file_digest,
     fingerprint,
     first_line,
+    prompts_in,
 )
 from plotgenre.errors import EncoderError
 
@@ -60,6 +61,45 @@ def test_the_text_gets_what_special_tokens_and_prompt_leave() -> None:
     card = EncoderCard("a", None, 4, 64, 5, "mean", "p", "float32", "f" * 64)
     assert card.text_tokens == 59
     assert EncoderCard(**card.as_dict()) == card
+
+
+@pytest.mark.parametrize(
+    ("prompts", "default", "document", "query"),
+    [
+        ({}, None, "", ""),
+        (None, None, "", ""),
+        ({"query": "q: ", "passage": "p: "}, None, "p: ", "q: "),
+        ({"query": "q: ", "document": "d: ", "passage": "p: "}, "passage", "d: ", "q: "),
+        ({"query": "", "document": "", "passage": "p: "}, None, "p: ", ""),
+        ({"corpus": "c: ", "query": None}, None, "c: ", ""),
+        ({"film": "f: "}, "film", "f: ", ""),
+        ({"film": "f: "}, None, "", ""),
+        ({"query": "q: "}, "query", "", "q: "),
+        ({"query": "q: "}, "absent", "", "q: "),
+    ],
+)
+def test_prompts_left_open_are_the_encoders_own(
+    prompts: dict[str, str] | None, default: str | None, document: str, query: str
+) -> None:
+    config = {"prompts": prompts, "default_prompt_name": default}
+    assert EncoderSettings().prompts(config) == (document, query)
+    assert EncoderSettings(prompt="", query_prompt="").prompts(config) == ("", "")
+    assert EncoderSettings(prompt="x").prompts(config) == ("x", query)
+    assert EncoderSettings(query_prompt="x").prompts(config) == (document, "x")
+
+
+def test_prompts_of_a_folder(tmp_path: Path) -> None:
+    path = tmp_path / "config_sentence_transformers.json"
+    assert EncoderSettings().prompts(prompts_in(tmp_path)) == ("", "")
+    path.write_text('{"prompts": {"query": "q: "}, "default_prompt_name": null, "x": 1}')
+    assert EncoderSettings().prompts(prompts_in(tmp_path)) == ("", "q: ")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"prompts": ["q: "]}', '{"prompts": {"query": 1}}'])
+def test_a_damaged_file_of_prompts_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config_sentence_transformers.json").write_text(text)
+    with pytest.raises(EncoderError, match=r"config_sentence_transformers\.json (is|has) no"):
+        prompts_in(tmp_path)
 
 
 @pytest.mark.parametrize(("said", "line"), [("", "ValueError"), ("\n one\ntwo", "one")])

@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -228,6 +229,65 @@ def test_a_foreign_folder_takes_pooling_and_prompt_from_the_settings(
     assert len({encoder.card.fingerprint for encoder in encoders}) == 3
     texts = [f"the {sentence}" for sentence in sentences]
     np.testing.assert_allclose(encoders[2].encode(sentences), encoders[0].encode(texts), atol=1e-6)
+
+
+def test_a_foreign_folders_own_prompts_are_read(
+    foreign: Path, settings: Settings, sentences: list[str]
+) -> None:
+    plain = load_encoder(settings(foreign, kind="onnx"))
+    path = foreign / "config_sentence_transformers.json"
+    path.write_text(json.dumps({"prompts": {"query": "a ", "passage": "the "}}))
+    encoder = load_encoder(settings(foreign, kind="onnx"))
+    assert encoder.card.prompts == {"document": "the ", "query": "a "}
+    for query, word in ((True, "a "), (False, "the ")):
+        expected = plain.encode([word + text for text in sentences])
+        np.testing.assert_allclose(encoder.encode(sentences, query=query), expected, atol=1e-6)
+    assert encoder.card.fingerprint != plain.card.fingerprint
+    bare = load_encoder(settings(foreign, kind="onnx", prompt=""))
+    assert bare.card.fingerprint == plain.card.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["onnx", "static"])
+def test_a_device_of_torch_is_told_that_the_processor_runs(
+    kind: str, foreign: Path, tiny_static: Path, settings: Settings, sentences: list[str]
+) -> None:
+    folder = {"onnx": foreign, "static": tiny_static}[kind]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = [load_encoder(settings(folder, kind=kind, device=d)) for d in ("auto", "cpu")]
+    with pytest.warns(UserWarning, match="runs on the processor, not on 'cuda'"):
+        asked = load_encoder(settings(folder, kind=kind, device="cuda"))
+    assert asked.card == plain[0].card == plain[1].card
+    np.testing.assert_array_equal(asked.encode(sentences), plain[0].encode(sentences))
+
+
+def test_prompts_that_are_not_pooled_are_refused(foreign: Path, settings: Settings) -> None:
+    describe(foreign, {"pooling_mode": "mean", "include_prompt": False})
+    load_encoder(settings(foreign, kind="onnx"))
+    for asked in ({"prompt": "the "}, {"query_prompt": "the "}):
+        with pytest.raises(EncoderError, match="leaves prompts out of pooling"):
+            load_encoder(settings(foreign, kind="onnx", **asked))
+
+
+def test_an_older_export_has_one_prompt(
+    tiny_masked: Path, settings: Settings, tmp_path: Path, sentences: list[str]
+) -> None:
+    """Before there was a prompt for queries, the one for slices stood before them too."""
+    asked = settings(tiny_masked, prompt="The plot: ", query_prompt="A ghost: ")
+    save_encoder(asked, tmp_path / "encoder")
+    new = load_encoder(settings(tmp_path / "encoder", kind="onnx"))
+    assert new.card.prompts == {"document": "The plot: ", "query": "A ghost: "}
+    source = load_encoder(asked).encode(sentences, query=True)
+    np.testing.assert_allclose(new.encode(sentences, query=True), source, atol=1e-4)
+    path = tmp_path / "encoder" / "encoder.json"
+    described = json.loads(path.read_text())
+    del described["query_prompt"]
+    path.write_text(json.dumps(described))
+    old = load_encoder(settings(tmp_path / "encoder", kind="onnx"))
+    assert old.card.fingerprint == new.card.fingerprint
+    np.testing.assert_array_equal(old.encode(sentences, query=True), old.encode(sentences))
+    told = load_encoder(settings(tmp_path / "encoder", kind="onnx", query_prompt=""))
+    assert told.card.prompts == {"document": "The plot: ", "query": ""}
 
 
 def test_padding_and_truncation_baked_into_the_tokenizer_are_overridden(

@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -61,6 +62,22 @@ def test_prompt_and_limit_change_vectors_and_fingerprint(
     assert (plain != short).any()
     texts = [f"ghost {sentence}" for sentence in sentences]
     np.testing.assert_allclose(prompted, encoders[0].encode(texts), atol=1e-6)
+
+
+def test_own_prompts_are_read_and_saved(
+    static: Callable[..., EncoderSettings], tiny_static: Path, tmp_path: Path, sentences: list[str]
+) -> None:
+    folder, prompts = tmp_path / "prompted", {"query": "ghost ", "passage": "love "}
+    shutil.copytree(tiny_static, folder)
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    plain, prompted = load_encoder(static()), load_encoder(static(folder))
+    for query, word in ((True, "ghost "), (False, "love ")):
+        expected = plain.encode([word + text for text in sentences])
+        np.testing.assert_allclose(prompted.encode(sentences, query=query), expected, atol=1e-6)
+    save_encoder(static(folder), tmp_path / "saved")
+    saved = load_encoder(saved_encoder(static(folder), tmp_path / "saved"))
+    assert saved.card.prompts == prompted.card.prompts == {"document": "love ", "query": "ghost "}
+    assert saved.card.fingerprint == prompted.card.fingerprint
 
 
 def test_a_saved_encoder_is_the_same(

@@ -30,6 +30,16 @@ def test_ids_are_truncated_to_the_maximum_and_keep_special_tokens(wordpiece: Tok
     assert wordpiece.id_to_token(ids[1][1]) == "the"
 
 
+def test_a_query_has_its_own_prompt_and_reserves_nothing(wordpiece: Tokenizer) -> None:
+    reader = TokenReader(wordpiece, "the ", 8, "a ghost in the ")
+    assert reader.reserved == 3
+    own, both = reader.ids(["house"], query=True)[0], ["a ghost in the house"]
+    assert own == TokenReader(wordpiece, "", 8).ids(both)[0]
+    assert reader.lengths(["house"], query=True).tolist() == [len(own)]
+    with pytest.raises(EncoderError, match="its query prompt and special tokens take 8"):
+        TokenReader(wordpiece, "", 8, "the house " * 3)
+
+
 def test_padding_and_truncation_baked_into_the_file_are_ignored(wordpiece: Tokenizer) -> None:
     baked = Tokenizer.from_str(wordpiece.to_str())
     baked.enable_padding(length=20)

@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,40 @@ def padded(encoder: TrainableEncoder, texts: list[str]) -> tuple[torch.Tensor, t
     rows = [np.pad(one, (0, longest - len(one)), constant_values=encoder.pad) for one in ids]
     mask = [np.arange(longest) < len(one) for one in ids]
     return torch.from_numpy(np.stack(rows)).long(), torch.from_numpy(np.stack(mask)).long()
+
+
+def test_int8_is_refused(tiny: Path) -> None:
+    with pytest.raises(EncoderError, match="cannot be adapted in int8"):
+        TrainableEncoder(EncoderSettings(name=str(tiny), precision="int8"))
+
+
+def test_a_prompt_that_is_not_pooled_is_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prompted"
+    shutil.copytree(tiny, folder)
+    (path,) = folder.glob("*_Pooling/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"include_prompt": False}))
+    TrainableEncoder(EncoderSettings(name=str(folder)))
+    with pytest.raises(EncoderError, match="leaves its prompt out of pooling"):
+        TrainableEncoder(EncoderSettings(name=str(folder), prompt="The plot: "))
+
+
+@pytest.mark.parametrize(
+    ("asked", "document", "query"),
+    [({}, "A ship: ", "Who? "), ({"prompt": "", "query_prompt": "A ghost: "}, "", "A ghost: ")],
+)
+def test_the_prompts_go_along(
+    tiny: Path, tmp_path: Path, asked: dict[str, str], document: str, query: str
+) -> None:
+    folder = tmp_path / "prompted"
+    shutil.copytree(tiny, folder)
+    path = folder / "config_sentence_transformers.json"
+    own = {"prompts": {"query": "Who? ", "film": "A ship: "}, "default_prompt_name": "film"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+    settings = EncoderSettings(name=str(folder), **asked)
+    TrainableEncoder(settings).save(tmp_path / "saved")
+    saved = load_encoder(EncoderSettings(name=str(tmp_path / "saved")))
+    assert saved.card.prompts == {"document": document, "query": query}
+    assert saved.card.fingerprint == load_encoder(settings).card.fingerprint
 
 
 def test_vectors_are_those_of_prediction(tiny: Path, sentences: list[str]) -> None:

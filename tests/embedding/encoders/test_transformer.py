@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentence_transformers
 
+from plotgenre.devices import torch_device
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder
+from plotgenre.embedding.encoders.trainable import TrainableEncoder
 from plotgenre.embedding.slicing import Slicing
-from plotgenre.errors import EncoderError, MissingExtraError
+from plotgenre.errors import EncoderError, MissingExtraError, RecipeError
 
 Settings = Callable[..., EncoderSettings]
 
@@ -27,6 +30,12 @@ def reference(folder: Path, texts: list[str]) -> np.ndarray:
     # The library refuses a single text too where there is no padding token.
     model.tokenizer.pad_token = model.tokenizer.pad_token or model.tokenizer.eos_token
     return np.stack([model.encode([text])[0] for text in texts])
+
+
+def here(device: str) -> bool:
+    import torch
+
+    return {"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available()
 
 
 def skip_if_emulated(precision: str) -> None:
@@ -142,21 +151,90 @@ def test_prompt_and_slice_fit_into_the_encoder(
     assert max(map(len, whole)) <= encoder.card.max_tokens + 1
 
 
-def test_a_default_prompt_of_the_model_never_slips_in(
-    tiny_masked: Path, settings: Settings, texts: list[str], tmp_path: Path
+@pytest.mark.parametrize("query", [False, True])
+@pytest.mark.parametrize("default", [None, "document"])
+def test_the_models_own_prompts_are_those_of_the_library(
+    tiny_masked: Path,
+    settings: Settings,
+    texts: list[str],
+    tmp_path: Path,
+    default: str | None,
+    query: bool,
 ) -> None:
     folder = tmp_path / "prompted"
     shutil.copytree(tiny_masked, folder)
     path = folder / "config_sentence_transformers.json"
     config = json.loads(path.read_text()) | {
-        "prompts": {"plot": "The ship: "},
-        "default_prompt_name": "plot",
+        "prompts": {"document": "The ship: ", "query": "Who? "},
+        "default_prompt_name": default,
     }
     path.write_text(json.dumps(config))
-    assert (reference(folder, texts) != reference(tiny_masked, texts)).any()
+    model = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    encode = model.encode_query if query else model.encode_document
+    encoder = load_encoder(settings(folder))
+    expected = np.stack([encode([text])[0] for text in texts])
+    np.testing.assert_allclose(encoder.encode(texts, query=query), expected, atol=1e-5)
+    assert (expected != reference(tiny_masked, texts)).any()
+    # An empty prompt is none, whatever the model's own is.
+    bare = load_encoder(settings(folder, prompt="", query_prompt=""))
     np.testing.assert_allclose(
-        load_encoder(settings(folder)).encode(texts), reference(tiny_masked, texts), atol=1e-5
+        bare.encode(texts, query=query), reference(tiny_masked, texts), atol=1e-5
     )
+    assert bare.card.fingerprint == load_encoder(settings(tiny_masked)).card.fingerprint
+
+
+def test_parts_for_queries_and_for_documents(
+    tiny_masked: Path, settings: Settings, texts: list[str], tmp_path: Path
+) -> None:
+    import torch
+    from sentence_transformers.base.modules import Router
+
+    documents, queries = (
+        sentence_transformers.SentenceTransformer(str(tiny_masked), device="cpu") for _ in range(2)
+    )
+    with torch.no_grad():
+        for parameter in queries.parameters():
+            parameter.mul_(1.1)
+    router = Router.for_query_document(list(queries), list(documents))
+    sentence_transformers.SentenceTransformer(modules=[router], device="cpu").save(
+        str(tmp_path / "both")
+    )
+    encoder = load_encoder(settings(tmp_path / "both"))
+    for query, model in ((True, queries), (False, documents)):
+        expected = np.stack([model.encode([text])[0] for text in texts])
+        np.testing.assert_allclose(encoder.encode(texts, query=query), expected, atol=1e-5)
+    with pytest.raises(EncoderError, match="has parts for queries and for documents"):
+        TrainableEncoder(settings(tmp_path / "both"))
+
+
+def test_a_query_prompt_changes_queries_alone(
+    tiny: Path, settings: Settings, texts: list[str]
+) -> None:
+    plain, asking = (load_encoder(settings(tiny, query_prompt=p)) for p in (None, "The plot: "))
+    np.testing.assert_array_equal(plain.encode(texts, query=True), plain.encode(texts))
+    np.testing.assert_array_equal(asking.encode(texts), plain.encode(texts))
+    expected = reference(tiny, [f"The plot: {text}" for text in texts])
+    np.testing.assert_allclose(asking.encode(texts, query=True), expected, atol=1e-5)
+    assert asking.card.text_tokens == plain.card.text_tokens
+    assert asking.card.fingerprint == plain.card.fingerprint
+
+
+def test_a_query_prompt_that_leaves_no_room_is_refused(
+    tiny_masked: Path, settings: Settings
+) -> None:
+    with pytest.raises(EncoderError, match="query prompt and special tokens take"):
+        load_encoder(settings(tiny_masked, query_prompt="love " * 60))
+
+
+def test_a_device_that_is_absent_is_refused_by_name(tiny_masked: Path, settings: Settings) -> None:
+    absent = next(name for name in ("mps", "cuda") if not here(name))
+    with pytest.raises(RecipeError, match=rf"encoder\.device is '{absent}'.* expected auto or"):
+        load_encoder(settings(tiny_masked, device=absent))
+    encoder = load_encoder(settings(tiny_masked, device="cpu"))
+    assert encoder.model.device.type == "cpu"
+    auto = load_encoder(settings(tiny_masked))
+    assert auto.model.device.type == torch_device("auto", "encoder.device").type
+    assert encoder.card == auto.card
 
 
 def test_max_tokens_truncate_and_change_the_fingerprint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -46,11 +47,24 @@ def load_encoder(settings: EncoderSettings) -> Encoder:
         If its runtime is not installed; the message is the line that installs it.
     EncoderError
         If it cannot be found, is damaged, lacks what an encoder needs, or cannot run as asked.
+    RecipeError
+        If torch does not have the device that is to run it.
+
+    Warns
+    -----
+    UserWarning
+        If a device is asked for and the encoder runs on the processor all the same.
     """
     if settings.precision == "int8" and settings.kind != "onnx":
         raise EncoderError(
             f"the encoder {settings.name!r} cannot run in int8; expected an ONNX folder with int8 "
             "weights, as plotgenre bundle --weights int8 writes it"
+        )
+    if settings.kind != "sentence_transformers" and settings.device not in ("auto", "cpu"):
+        warnings.warn(
+            f"the encoder {settings.name!r} runs on the processor, not on {settings.device!r}, "
+            f"since torch has no part in encoders of kind {settings.kind!r}",
+            stacklevel=2,
         )
     if settings.kind == "onnx":
         from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
@@ -63,6 +77,31 @@ def load_encoder(settings: EncoderSettings) -> Encoder:
     from plotgenre.embedding.encoders.transformer import TransformerEncoder
 
     return TransformerEncoder(settings)
+
+
+def reopened(settings: EncoderSettings, fingerprint: str) -> Encoder:
+    """The encoder of settings that were pickled in its place.
+
+    Raises
+    ------
+    EncoderError
+        If it is gone, or another one is in its place.
+    MissingExtraError, RecipeError
+        As :func:`load_encoder`.
+    """
+    try:
+        encoder = load_encoder(settings)
+    except EncoderError as gone:
+        raise EncoderError(
+            f"what was pickled reads with the encoder {settings.name!r}, which cannot be opened "
+            f"any more: {gone}"
+        ) from gone
+    if encoder.card.fingerprint != fingerprint:
+        raise EncoderError(
+            f"what was pickled reads with the encoder {settings.name!r} of fingerprint "
+            f"{fingerprint[:12]}…, the one there now has {encoder.card.fingerprint[:12]}…"
+        )
+    return encoder
 
 
 def save_encoder(settings: EncoderSettings, folder: Path, weights: Weights = "float32") -> None:
@@ -96,14 +135,14 @@ def save_encoder(settings: EncoderSettings, folder: Path, weights: Weights = "fl
 def saved_encoder(settings: EncoderSettings, folder: Path) -> EncoderSettings:
     """The settings that load what :func:`save_encoder` wrote for ``settings``."""
     kind: Literal["onnx", "static"] = "static" if settings.kind == "static" else "onnx"
-    # Limit, pooling and prompt went into what was written; only how it is run stays a choice.
-    prompt = settings.prompt if kind == "static" else ""
-    max_tokens = settings.max_tokens if kind == "static" else None
+    # Limit, pooling and prompts went into what was written; only how it is run stays a choice.
+    own = {}
+    if kind == "static":
+        own = {name: getattr(settings, name) for name in ("prompt", "query_prompt", "max_tokens")}
     return EncoderSettings(
         kind=kind,
         name=str(folder),
         precision=settings.precision,
         runtime=settings.runtime,
-        prompt=prompt,
-        max_tokens=max_tokens,
+        **own,
     )

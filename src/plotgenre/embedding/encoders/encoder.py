@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
+from plotgenre.devices import Device
 from plotgenre.errors import EncoderError
 
 Vectors = npt.NDArray[np.float32]
@@ -25,6 +26,8 @@ BUNDLED = "all-MiniLM-L6-v2"
 
 # Tokens of one forward pass: large enough to fill the matrix units, small enough for the cache.
 BATCH_TOKENS = 4096
+
+PROMPTS_FILE = "config_sentence_transformers.json"
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -44,7 +47,11 @@ class EncoderSettings:
         ``model`` leaves it to the model; otherwise how token vectors become one vector. Encoders
         trained with a causal objective want ``last``.
     prompt
-        Text put before every slice, for encoders that were trained with prompts.
+        Text put before every slice. ``None`` is the encoder's own prompt for documents, where it
+        has one; ``""`` is none.
+    query_prompt
+        Text put before what slices are compared with: names and descriptions of genres. ``None``
+        is the encoder's own prompt for queries, where it has one; ``""`` is none.
     max_tokens
         Tokens that the encoder reads, special tokens and prompt included; ``None``: its own limit.
     precision
@@ -53,16 +60,43 @@ class EncoderSettings:
     runtime
         What runs an ONNX folder: ``auto`` is OpenVINO where it is installed and what is computed in
         is bfloat16 or int8, else onnxruntime.
+    device
+        Where torch runs the encoder: ``cpu``, ``cuda`` or ``mps``; ``auto`` is the first of cuda,
+        mps and cpu that torch has. The kinds ``onnx`` and ``static`` always run on the processor.
     """
 
     kind: Literal["sentence_transformers", "onnx", "static"] = "sentence_transformers"
     name: str = BUNDLED
     revision: str | None = None
     pooling: Literal["model", "mean", "max", "cls", "last"] = "model"
-    prompt: str = ""
+    prompt: str | None = None
+    query_prompt: str | None = None
     max_tokens: int | None = Field(default=None, ge=8)
     precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    device: Device = "auto"
+
+    def prompts(self, config: Mapping[str, Any]) -> tuple[str, str]:
+        """The prompts for slices and for queries: those of the settings, else the encoder's own.
+
+        An encoder's own are chosen as sentence-transformers documents it for ``encode_document``
+        and ``encode_query``: for documents the first of ``document``, ``passage``, ``corpus`` and
+        the default prompt; for queries ``query`` alone. Empty ones count as absent, since
+        sentence-transformers writes an empty ``document`` and ``query`` into every folder.
+
+        Parameters
+        ----------
+        config
+            What config_sentence_transformers.json says: ``prompts`` by name and
+            ``default_prompt_name``, either of which may be absent.
+        """
+        named, default = config.get("prompts") or {}, config.get("default_prompt_name")
+        names = ("document", "passage", "corpus", None if default == "query" else default)
+        document = next((named[name] for name in names if named.get(name)), "")
+        return (
+            document if self.prompt is None else self.prompt,
+            (named.get("query") or "") if self.query_prompt is None else self.query_prompt,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +117,8 @@ class EncoderCard:
         How token vectors become one vector, for people.
     prompt
         Text put before every slice.
+    query_prompt
+        Text put before every query; not part of the fingerprint, which is of slices' vectors.
     precision
         ``float32``, ``bfloat16`` or ``int8``: how it is run here; not part of the fingerprint.
     fingerprint
@@ -104,11 +140,17 @@ class EncoderCard:
     fingerprint: str
     weights: Weights = "float32"
     source: str = ""
+    query_prompt: str = ""
 
     @property
     def text_tokens(self) -> int:
         """Tokens of a text that are read: the maximum less special tokens and prompt."""
         return self.max_tokens - self.reserved_tokens
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """The prompts by the names that sentence-transformers gives them."""
+        return {"document": self.prompt, "query": self.query_prompt}
 
     def as_dict(self) -> dict[str, str | int | None]:
         """The card as JSON-ready values."""
@@ -123,6 +165,16 @@ class EncoderCard:
         return replace(self, fingerprint=own, weights=weights, source=self.fingerprint)
 
 
+def as_pickled(settings: EncoderSettings, card: EncoderCard) -> tuple[object, ...]:
+    """What ``__reduce__`` of an encoder gives: it is opened again rather than carried along."""
+    from plotgenre.embedding.encoders import reopened
+
+    if settings.name != BUNDLED and (folder := Path(settings.name)).is_dir():
+        # The process that opens it may work in another folder.
+        settings = replace(settings, name=str(folder.absolute()))
+    return reopened, (settings, card.fingerprint)
+
+
 class Encoder(Protocol):
     """Turns texts into vectors. A text's vector never depends on the texts beside it."""
 
@@ -135,8 +187,16 @@ class Encoder(Protocol):
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (n, d), float32; longer texts are truncated to the maximum tokens."""
+    def encode(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
+        """Vectors of shape (n, d), float32; longer texts are truncated to the maximum tokens.
+
+        Parameters
+        ----------
+        texts
+            ``n`` slices, or queries that slices are compared with.
+        query
+            Put the prompt for queries before them, rather than the one for slices.
+        """
         ...
 
 
@@ -168,6 +228,29 @@ def fingerprint(parts: Iterable[bytes], facts: dict[str, object]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def prompts_in(folder: Path) -> dict[str, Any]:
+    """What a folder in the layout of sentence-transformers says about prompts, if anything.
+
+    Raises
+    ------
+    EncoderError
+        If its file of prompts is no JSON, or its prompts are no texts by name.
+    """
+    path = folder / PROMPTS_FILE
+    if not path.exists():
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as broken:
+        raise EncoderError(f"{path} is not readable JSON: {broken}") from None
+    prompts = (config.get("prompts") or {}) if isinstance(config, dict) else None
+    if not isinstance(prompts, dict) or not all(
+        isinstance(prompt, str | None) for prompt in prompts.values()
+    ):
+        raise EncoderError(f"{path} has no prompts that can be read; expected texts by name")
+    return {"prompts": prompts, "default_prompt_name": config.get("default_prompt_name")}
 
 
 def first_line(error: Exception) -> str:

@@ -69,7 +69,7 @@ def export_encoder(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as unfinished:
         # Compared in float32; how an encoder is run later is the runtime's choice.
-        full = replace(settings, precision="float32")
+        full = replace(settings, precision="float32", device="cpu")
         if settings.kind == "sentence_transformers":
             full = _traced(full, Path(unfinished) / "traced")
         written = Path(unfinished) / "encoder"

@@ -19,10 +19,12 @@ from plotgenre.embedding.encoders.encoder import (
     TokenPooling,
     Vectors,
     Weights,
+    as_pickled,
     batches_of_equal_length,
     file_digest,
     fingerprint,
     first_line,
+    prompts_in,
 )
 from plotgenre.embedding.encoders.graph import Ids, load_graph
 from plotgenre.embedding.encoders.tokens import TokenReader
@@ -47,6 +49,7 @@ class OnnxEncoder:
     """
 
     def __init__(self, settings: EncoderSettings) -> None:
+        self._settings = settings
         self.folder = _local_folder(settings)
         self._model_path = model_path = _graph_in(self.folder) or self.folder / MODEL_FILE
         described = _description(self.folder, settings, model_path)
@@ -59,7 +62,9 @@ class OnnxEncoder:
         tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
         limit = int(described["max_tokens"])
         max_tokens = min(settings.max_tokens or limit, limit)
-        self._tokens = TokenReader(tokenizer, str(described["prompt"]), max_tokens)
+        self._tokens = TokenReader(
+            tokenizer, str(described["prompt"]), max_tokens, str(described["query_prompt"])
+        )
         self._graph = load_graph(model_path, settings.precision, settings.runtime)
         self._pooling: TokenPooling = described["pooling"]
         self._normalize = bool(described.get("normalize", False))
@@ -80,7 +85,11 @@ class OnnxEncoder:
             fingerprint=shortened(str(described["fingerprint"])),
             weights=weights,
             source=shortened(described.get("source", "")),
+            query_prompt=self._tokens.query_prompt,
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self._settings, self._card)
 
     @property
     def card(self) -> EncoderCard:
@@ -91,9 +100,9 @@ class OnnxEncoder:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         return self._tokens.spans(texts)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
         """Vectors of shape (n, d), float32."""
-        ids = self._tokens.ids(texts)
+        ids = self._tokens.ids(texts, query=query)
         vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
         lengths = [len(one) for one in ids]
         lanes = self._graph.lanes
@@ -236,7 +245,7 @@ def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> d
             raise EncoderError(
                 f"{folder} is damaged: {key} is {digest[:12]}…, expected {described[key][:12]}…"
             )
-    if settings.prompt not in ("", described["prompt"]):
+    if settings.prompt not in (None, described["prompt"]):
         raise EncoderError(
             f"{folder} was exported with the prompt {described['prompt']!r}, "
             f"not {settings.prompt!r}; export it again"
@@ -248,22 +257,34 @@ def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> d
             f"{folder} was exported with the pooling {pooling!r}, "
             f"not {settings.pooling!r}; export it again"
         )
-    return described | {"pooling": pooling}
+    # Before there was a prompt for queries, the one for slices stood before them too.
+    query = described.get("query_prompt", described["prompt"])
+    if settings.query_prompt is not None:
+        query = settings.query_prompt
+    return described | {"pooling": pooling, "query_prompt": query}
 
 
 def _foreign_description(
     folder: Path, settings: EncoderSettings, digests: dict[str, str]
 ) -> dict[str, Any]:
     """What a folder in the layout of sentence-transformers says about itself."""
-    pooling = settings.pooling
+    pooling, included = settings.pooling, True
     if pooling == "model":
-        pooling = _foreign_pooling(_read_json(folder / "1_Pooling" / "config.json"), folder)
+        config = _read_json(folder / "1_Pooling" / "config.json")
+        pooling = _foreign_pooling(config, folder)
+        included = config.get("include_prompt", True)
+    prompt, query_prompt = settings.prompts(prompts_in(folder))
+    if (prompt or query_prompt) and not included:
+        raise EncoderError(
+            f"{folder} leaves prompts out of pooling, which an ONNX folder cannot; "
+            "expected encoder.prompt '' and encoder.query_prompt ''"
+        )
     modules = _read_json(folder / "modules.json", [])
     limits = _read_json(folder / "sentence_bert_config.json", {})
     facts = {
         "pooling": pooling,
         "normalize": any("Normalize" in module.get("type", "") for module in modules),
-        "prompt": settings.prompt,
+        "prompt": prompt,
         "max_tokens": limits.get("max_seq_length") or _DEFAULT_MAX_TOKENS,
     }
     parts = [digest.encode() for digest in digests.values()]
@@ -273,6 +294,7 @@ def _foreign_description(
         "revision": settings.revision,
         "dimension": 0,
         "fingerprint": fingerprint(parts, dict(facts)),
+        "query_prompt": query_prompt,
     }
 
 

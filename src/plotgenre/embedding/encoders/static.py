@@ -5,6 +5,7 @@ Reads any model2vec folder or Hub id through that library.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -13,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from plotgenre.embedding.encoders.encoder import (
+    PROMPTS_FILE,
     EncoderCard,
     EncoderSettings,
     Vectors,
+    as_pickled,
     fingerprint,
     first_line,
+    prompts_in,
 )
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import EncoderError, MissingExtraError
@@ -48,14 +52,17 @@ class StaticEncoder:
         if settings.pooling not in ("model", "mean"):
             raise EncoderError(f"a static encoder pools by the mean, not by {settings.pooling!r}")
         try:
-            self._model = StaticModel.from_pretrained(str(_local_folder(settings)))
+            folder = _local_folder(settings)
+            self._model = StaticModel.from_pretrained(str(folder))
         except Exception as broken:
             # The tokenizers library raises bare Exceptions, safetensors its own kind.
             raise EncoderError(
                 f"cannot load the static encoder {settings.name!r}: {first_line(broken)}"
             ) from broken
+        prompt, query_prompt = settings.prompts(prompts_in(folder))
         max_tokens = settings.max_tokens or _MOST_TOKENS
-        self._tokens = TokenReader(self._model.tokenizer, settings.prompt, max_tokens)
+        self._tokens = TokenReader(self._model.tokenizer, prompt, max_tokens, query_prompt)
+        self._settings = settings
         self._card = EncoderCard(
             name=settings.name,
             revision=settings.revision,
@@ -63,10 +70,14 @@ class StaticEncoder:
             max_tokens=max_tokens,
             reserved_tokens=self._tokens.reserved,
             pooling="mean",
-            prompt=settings.prompt,
+            prompt=prompt,
             precision="float32",
             fingerprint=self._fingerprint(max_tokens),
+            query_prompt=query_prompt,
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self._settings, self._card)
 
     @property
     def card(self) -> EncoderCard:
@@ -77,11 +88,12 @@ class StaticEncoder:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         return self._tokens.spans(texts)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
         """Vectors of shape (n, d), float32."""
         if not texts:
             return np.empty((0, self.card.dimension), dtype=np.float32)
-        prompted = [self.card.prompt + text for text in texts]
+        prompt = self.card.query_prompt if query else self.card.prompt
+        prompted = [prompt + text for text in texts]
         with _ONE_AT_A_TIME:
             vectors = self._model.encode(
                 prompted, max_length=self.card.max_tokens, use_multiprocessing=False
@@ -91,6 +103,8 @@ class StaticEncoder:
     def save(self, folder: Path) -> None:
         """Write the model into a new folder that this class reads."""
         self._model.save_pretrained(folder)
+        prompts = json.dumps({"prompts": self.card.prompts})
+        (folder / PROMPTS_FILE).write_text(prompts, encoding="utf-8")
 
     def _fingerprint(self, max_tokens: int) -> str:
         parts = [self._model.embedding.tobytes(), self._tokens.vocabulary.encode()]

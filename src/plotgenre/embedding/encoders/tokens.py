@@ -23,32 +23,41 @@ class TokenReader:
         Text that the encoder puts before every slice.
     max_tokens
         Tokens that the encoder reads, prompt and special tokens included.
+    query_prompt
+        Text that the encoder puts before every query.
 
     Raises
     ------
     EncoderError
-        If prompt and special tokens leave no token for the text.
+        If a prompt and special tokens leave no token for the text.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: str, max_tokens: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, prompt: str, max_tokens: int, query_prompt: str = ""
+    ) -> None:
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
-        self.prompt = prompt
-        self.reserved = self._tokenizer.num_special_tokens_to_add(False) + len(
-            self._tokenizer.encode(prompt, add_special_tokens=False).ids if prompt else ()
-        )
-        if self.reserved >= max_tokens:
-            raise EncoderError(
-                f"the encoder reads {max_tokens} tokens, but its prompt and special tokens take "
-                f"{self.reserved}; expected room for the text"
-            )
+        self.prompt, self.query_prompt = prompt, query_prompt
+        self.reserved = self._reserved("prompt", prompt)
+        self._reserved("query prompt", query_prompt)
 
     @property
     def vocabulary(self) -> str:
         """The tokenizer as JSON."""
         return str(self._tokenizer.to_str())
+
+    def _reserved(self, which: str, prompt: str) -> int:
+        reserved = self._tokenizer.num_special_tokens_to_add(False) + len(
+            self._tokenizer.encode(prompt, add_special_tokens=False).ids if prompt else ()
+        )
+        if reserved >= self._max_tokens:
+            raise EncoderError(
+                f"the encoder reads {self._max_tokens} tokens, but its {which} and special tokens "
+                f"take {reserved}; expected room for the text"
+            )
+        return reserved
 
     @cached_property
     def _truncating(self) -> Tokenizer:
@@ -62,9 +71,10 @@ class TokenReader:
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(one.offsets, dtype=np.int64).reshape(-1, 2) for one in found]
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text with prompt and special tokens, truncated to the maximum."""
-        prompted = [self.prompt + text for text in texts]
+    def ids(self, texts: Sequence[str], *, query: bool = False) -> list[list[int]]:
+        """Token ids of each text with its prompt and special tokens, truncated to the maximum."""
+        prompt = self.query_prompt if query else self.prompt
+        prompted = [prompt + text for text in texts]
         # Without character offsets, which no one reads here.
         ids = [one.ids for one in self._tokenizer.encode_batch_fast(prompted)]
         longer = [row for row, one in enumerate(ids) if len(one) > self._max_tokens]
@@ -74,6 +84,6 @@ class TokenReader:
                 ids[row] = one.ids
         return ids
 
-    def lengths(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    def lengths(self, texts: Sequence[str], *, query: bool = False) -> npt.NDArray[np.int64]:
         """Tokens of each text as :meth:`ids` gives them, shape (n,)."""
-        return np.array([len(ids) for ids in self.ids(texts)], dtype=np.int64)
+        return np.array([len(ids) for ids in self.ids(texts, query=query)], dtype=np.int64)

@@ -41,9 +41,9 @@ class TrainableEncoder:
 
     Raises
     ------
-    MissingExtraError, EncoderError
-        As `TransformerEncoder`; also if the encoder is of a kind that cannot be trained here, or
-        has fewer blocks than are to be kept.
+    MissingExtraError, EncoderError, RecipeError
+        As `TransformerEncoder`; also if the encoder is of a kind or a precision that cannot be
+        trained here, or has fewer blocks than are to be kept.
     """
 
     def __init__(
@@ -54,9 +54,25 @@ class TrainableEncoder:
                 f"an encoder of kind {settings.kind!r} cannot be adapted; "
                 "expected encoder.kind 'sentence_transformers'"
             )
+        if settings.precision == "int8":
+            raise EncoderError(
+                "an encoder cannot be adapted in int8; "
+                "expected encoder.precision 'auto', 'float32' or 'bfloat16'"
+            )
         self._source = TransformerEncoder(replace(settings, precision="float32"))
         self._model = self._source.model.float()
         self._bfloat16 = runs_in_bfloat16(settings, self._model.device)
+        if hasattr(self._model[0], "sub_modules"):
+            raise EncoderError(
+                f"the encoder {settings.name!r} has parts for queries and for documents, which "
+                "cannot be adapted; expected one that reads both alike"
+            )
+        pooled_whole = all(getattr(module, "include_prompt", True) for module in self._model)
+        if self._source.card.prompt and not pooled_whole:
+            raise EncoderError(
+                f"the encoder {settings.name!r} leaves its prompt out of pooling, which adapting "
+                "cannot; expected encoder.prompt '' or another encoder"
+            )
         if layers is not None:
             _keep_blocks(self._model, layers, settings.name)
         self.depths: Mapping[str, int] = layer_depths(self._model, settings.name)
@@ -120,8 +136,13 @@ class TrainableEncoder:
         return FrozenBlocks(list(blocks)[: layers - 1], self.vectors, precision)
 
     def save(self, folder: Path) -> None:
-        """Write the model as a sentence-transformers folder, which must be new."""
+        """Write the model as a sentence-transformers folder, which must be new.
+
+        The prompts that it was trained with become the folder's own.
+        """
         self._model.eval()
+        self._model.prompts = {**self._source.card.prompts}
+        self._model.default_prompt_name = None
         self._attend("sdpa")
         with without_bars():
             self._model.save(str(folder), create_model_card=False)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from plotgenre.devices import torch_device
 from plotgenre.embedding.encoders.encoder import (
     BUNDLED,
     EncoderCard,
     EncoderSettings,
     Vectors,
+    as_pickled,
     batches_of_equal_length,
     fingerprint,
     first_line,
@@ -45,19 +47,25 @@ class TransformerEncoder:
         If sentence-transformers is not installed.
     EncoderError
         If the model cannot be loaded or its tokenizer cannot report offsets.
+    RecipeError
+        If torch does not have the device.
     """
 
     def __init__(self, settings: EncoderSettings) -> None:
+        self._settings = settings
         self.model = _load(settings)
         limit = self.model.max_seq_length or _MOST_TOKENS
         max_tokens = min(settings.max_tokens or limit, limit, _MOST_TOKENS)
         self.model.max_seq_length = max_tokens
         backend = _backend(self.model, settings.name)
-        self._tokens = TokenReader(backend, settings.prompt, max_tokens)
+        prompt, query_prompt = settings.prompts(
+            {"prompts": self.model.prompts, "default_prompt_name": self.model.default_prompt_name}
+        )
+        self._tokens = TokenReader(backend, prompt, max_tokens, query_prompt)
         pooling = [_module_facts(module) for module in self.model][1:]
         facts: dict[str, object] = {
             "modules": pooling,
-            "prompt": settings.prompt,
+            "prompt": prompt,
             "max_tokens": max_tokens,
         }
         dimension = self.model.get_embedding_dimension()
@@ -69,12 +77,16 @@ class TransformerEncoder:
             max_tokens=max_tokens,
             reserved_tokens=self._tokens.reserved,
             pooling=str(_pooling_mode(self.model)),
-            prompt=settings.prompt,
+            prompt=prompt,
             precision="float32",
             fingerprint=fingerprint(self._weights_and_tokenizer(), facts),
+            query_prompt=query_prompt,
         )
         if runs_in_bfloat16(settings, self.model.device):
             self._card = _in_bfloat16(self.model, self._card)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self._settings, self._card)
 
     @property
     def card(self) -> EncoderCard:
@@ -94,15 +106,18 @@ class TransformerEncoder:
         """Token ids of each text with prompt and special tokens, truncated to the maximum."""
         return self._tokens.ids(texts)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
         """Vectors of shape (n, d), float32."""
         vectors = np.zeros((len(texts), self.card.dimension), dtype=np.float32)
-        lengths = self._tokens.lengths(texts)
+        lengths = self._tokens.lengths(texts, query=query)
+        prompt = self.card.query_prompt if query else self.card.prompt
+        # Some models have a part for queries and one for documents.
+        encode = self.model.encode_query if query else self.model.encode_document
         for rows in batches_of_equal_length(lengths):
             with _ONE_AT_A_TIME:
-                vectors[rows] = self.model.encode(
+                vectors[rows] = encode(
                     [texts[row] for row in rows],
-                    prompt=self.card.prompt or None,
+                    prompt=prompt,
                     batch_size=len(rows),
                     show_progress_bar=False,
                 )
@@ -122,19 +137,16 @@ def _load(settings: EncoderSettings) -> SentenceTransformer:
         from sentence_transformers.sentence_transformer.modules import Pooling
     except ImportError as missing:
         raise MissingExtraError(f"The encoder {settings.name}", "transformers") from missing
+    device = torch_device(settings.device, "encoder.device")
     source = str(bundled_folder()) if settings.name == BUNDLED else settings.name
     try:
-        # An empty prompt, so that a default prompt of the model's own never slips in unseen.
         with without_bars():
-            model = SentenceTransformer(
-                source, revision=settings.revision, default_prompt_name=None, local_files_only=False
-            )
+            model = SentenceTransformer(source, revision=settings.revision, device=str(device))
     except (OSError, ValueError, SafetensorError) as broken:
         raise EncoderError(
             f"cannot load the encoder {settings.name!r} from the Hub or a local folder: "
             f"{first_line(broken)}"
         ) from broken
-    model.default_prompt_name = None
     tokenizer = model.tokenizer
     if getattr(tokenizer, "pad_token", "") is None:
         # Causal models often have no padding token; batches of equal length never use it.
