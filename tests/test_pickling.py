@@ -40,6 +40,8 @@ def settings(request, tiny_masked, tiny_static):
 def recipe(film_recipe, settings):
     names = ("kind", "name", "runtime", "max_tokens", "query_prompt")
     changes = {f"encoder.{name}": getattr(settings, name) for name in names}
+    if settings.kind == "static":
+        changes["encoder.precision"] = "auto"
     return film_recipe.with_settings(changes | {"training.max_epochs": 5})
 
 
@@ -73,11 +75,11 @@ def test_joblib_writes_and_reads(recipe, film_lists, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(PLOTS), model.predict_proba(PLOTS))
 
 
-def test_scikit_learn_fits_in_several_processes(film_recipe, film_lists, matrix, exported):
+def test_scikit_learn_fits_in_several_processes(given_recipe, film_lists, matrix, exported):
     from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
 
     changes = {"encoder.kind": "onnx", "encoder.name": str(exported), "training.max_epochs": 3}
-    model, plots = GenreClassifier(film_recipe.with_settings(changes)), film_lists[0]
+    model, plots = GenreClassifier(given_recipe.with_settings(changes)), film_lists[0]
     # Threads of workers add in another order than those of this process.
     one, two = (
         cross_val_predict(model, plots, matrix, cv=2, n_jobs=n, method="predict_proba")
