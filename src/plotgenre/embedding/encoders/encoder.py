@@ -172,7 +172,10 @@ def fingerprint(parts: Iterable[bytes], facts: dict[str, object]) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error of a library says, as the end of one sentence of ours."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    # OpenVINO first says where in its source it stood.
+    lines = (line.strip() for line in str(error).splitlines())
+    said = (line for line in lines if line and not line.startswith("Exception from "))
+    return next(said, type(error).__name__)
 
 
 def file_digest(path: Path) -> str:
