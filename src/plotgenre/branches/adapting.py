@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def adapt_encoder(
 
     encoder = TrainableEncoder(encoder_settings, adapting.dropout, adapting.layers)
     progress = progress or Progress()
-    teacher = _teacher(adapting.teacher, encoder)
+    teacher = _teacher(adapting.teacher, encoder, encoder_settings)
     # The teacher's own slices, if there is one: the store may have its vectors already.
     cutter = Embedder(slicing, teacher or encoder.source)
     slices = {
@@ -118,10 +118,13 @@ def adapt_encoder(
     return log
 
 
-def _teacher(name: str | None, encoder: TrainableEncoder) -> Encoder | None:
+def _teacher(
+    name: str | None, encoder: TrainableEncoder, settings: EncoderSettings
+) -> Encoder | None:
     if name is None:
         return None
-    teacher = load_encoder(named_encoder(name))
+    # Whoever asks for float32 asks for vectors that no processor changes.
+    teacher = load_encoder(replace(named_encoder(name), precision=settings.precision))
     # Refused now rather than after it has read all slices.
     if teacher.card.dimension != encoder.dimension:
         raise RecipeError(

@@ -1,8 +1,8 @@
 """Graphs: an ONNX file made callable by onnxruntime, or by OpenVINO where that is faster.
 
-OpenVINO is that where it is installed and computes in fewer bits: in bfloat16, where the processor has
-instructions for it, or in whole numbers. In float32 OpenVINO is as fast on many plots and slower
-one plot at a time.
+OpenVINO is that where it is installed and computes in fewer bits: in bfloat16, where the processor
+has instructions for it, or in whole numbers. In float32 OpenVINO is as fast on many plots and
+slower one plot at a time.
 
 Both multiply whole numbers where that is asked for and the weights are such: what a token brings is
 then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
@@ -262,7 +262,7 @@ def wider_than_int8() -> str:
 
 def _told(compiled: Any) -> str:
     """What a compiled model says that it computes in, which need not be what it was told."""
-    said = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    said = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
     return {"bf16": "bfloat16", "f32": "float32"}.get(said, said)
 
 
