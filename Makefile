@@ -1,4 +1,4 @@
-.PHONY: setup test lint results pictures docs
+.PHONY: setup test test-isa lint results pictures docs
 
 PYTHON ?= .venv/bin/python
 DATA ?= ../shared/data/films
@@ -9,6 +9,15 @@ setup:
 
 test:
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
+
+# As the machine is, then held to AVX-512 without bfloat16, and to AVX2 (docs/processors.md).
+TESTS ?= tests
+test-isa:
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile $(TESTS)
+	ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI ATEN_CPU_CAPABILITY=avx512 \
+		$(PYTHON) -m pytest -q -n 2 --dist loadfile $(TESTS)
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell \
+		NPY_DISABLE_CPU_FEATURES=X86_V4 $(PYTHON) -m pytest -q -n 2 --dist loadfile $(TESTS)
 
 lint:
 	$(PYTHON) -m ruff check --fix src tests benchmarks docs shipping examples

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from plotgenre import GenreClassifier, Recipe
 
 # Read once, when huggingface_hub is first imported: no test asks the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# No test reads or leaves anything in the user's own cache; matplotlib keeps its list of fonts.
+os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+_CACHE = TemporaryDirectory(prefix="plotgenre-tests-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 SENTENCES = (
     "A retired detective returns to the harbour town where his partner vanished.",

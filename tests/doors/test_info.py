@@ -10,6 +10,7 @@ import pytest
 from plotgenre import GenreClassifier
 from plotgenre.devices import torch_device
 from plotgenre.doors.info import machine_facts, model_facts
+from plotgenre.embedding.encoders import runtime_check
 from plotgenre.errors import ArtefactError
 from plotgenre.model.bundling import bundle_model
 
@@ -60,6 +61,7 @@ def test_a_bundled_model_as_json_and_as_text(saved_model, tmp_path):
     loaded = GenreClassifier.load(tmp_path / "small").branches_["semantic"].embedder.encoder.card
     # The fixture's recipe asks for float32.
     assert encoder["precision"] == loaded.precision == "float32"
+    assert (encoder["distance from float32"], encoder["passed over"]) == (0, [])
     shown = run(tmp_path / "small").stdout
     assert "genres: 4\n" in shown
     assert "    weights: int8\n" in shown
@@ -77,6 +79,41 @@ def test_prompts_and_device(saved_model, tmp_path):
     config["recipe"]["encoder"] |= {"kind": "static", "device": "cuda"}
     (model / "config.json").write_text(json.dumps(config))
     assert model_facts(model)["encoder"]["device"] == "cpu"
+
+
+def test_a_model_that_the_fastest_way_reads_wrongly(saved_model, tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    bundle_model(saved_model, tmp_path / "small", "int8")
+    config = json.loads((tmp_path / "small" / "config.json").read_text())
+    config["recipe"]["encoder"] |= {"precision": "int8", "runtime": "onnxruntime"}
+    (tmp_path / "small" / "config.json").write_text(json.dumps(config))
+    # Nothing is as close as this, so that whatever runs in 8 bits is refused.
+    monkeypatch.setattr(runtime_check, "MOST_DISTANCE", 1e-9)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    encoder = model_facts(tmp_path / "small")["encoder"]
+    assert (encoder["run by"].split()[0], encoder["precision"]) == ("onnxruntime", "float32")
+    (passed,) = encoder["passed over"]
+    assert "in int8" in passed
+    assert "gave wrong vectors here" in passed
+    assert f"passed over: {passed}\n" in run_here(tmp_path / "small", monkeypatch)
+
+
+def run_here(folder, monkeypatch):
+    from typer.testing import CliRunner
+
+    from plotgenre.doors.cli import app
+
+    return CliRunner().invoke(app, ["info", str(folder)]).stdout
+
+
+def test_an_encoder_that_does_not_load_is_told(saved_model, tmp_path):
+    pytest.importorskip("onnx")
+    bundle_model(saved_model, tmp_path / "small", "int8")
+    (tmp_path / "small" / "encoder" / "model.onnx").write_bytes(b"no graph")
+    encoder = model_facts(tmp_path / "small")["encoder"]
+    assert encoder["run by"].startswith("nothing here: ")
+    assert "is damaged" in encoder["run by"]
+    assert encoder["precision"] is None
 
 
 def test_no_model_is_one_sentence(tmp_path):

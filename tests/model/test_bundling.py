@@ -35,10 +35,20 @@ def test_a_rounded_model_answers_nearly_the_same(fitted, small, film_lists):
     assert card.weights == "int8"
     config = json.loads((small / "config.json").read_text())
     assert config["encoder"]["fingerprint"] == card.fingerprint
-    # Evaluation and card speak of the model as it was.
+    # The evaluation speaks of the model as it was.
     assert sorted(path.name for path in small.iterdir()) == [
-        "config.json", "encoder", "head.safetensors",
+        "README.md", "config.json", "encoder", "head.safetensors",
     ]  # fmt: skip
+
+
+def test_the_card_says_what_was_seen_to_run_the_encoder_right(small):
+    card = (small / "README.md").read_text(encoding="utf-8")
+    encoder = GenreClassifier.load(small).branches_["semantic"].embedder.encoder
+    assert "32 dimensions and int8 weights" in card
+    assert f"were right when run by\n{encoder.checked}" in card
+    # The old card and its scores speak of the model as it was.
+    assert card.startswith("---\nlibrary_name: plotgenre")
+    assert "Scores on" not in card
 
 
 def test_a_whole_encoder_keeps_its_fingerprint(fitted, saved_model, tmp_path, film_lists):

@@ -37,13 +37,16 @@ def test_three_slices_of_a_long_plot_are_read(quick, whole, plots):
     (eight,) = whole.branches_["semantic"].embedder.slices([long])
     assert (len(three), len(eight)) == (3, 8)
     assert (three[0], three[-1]) == (eight[0], eight[-1])
-    assert quick.branches_["semantic"].embedder.encoder.card.precision == "int8"
+    # Some processors multiply in bfloat16 all the same, and their card says so.
+    assert quick.model_.encoder.precision == "int8"
 
 
 def test_short_plots_are_answered_nearly_the_same(quick, whole, plots):
     short = [plot[:300] for plot in plots]
     moved = np.abs(quick.predict_proba(short) - whole.predict_proba(short))
-    assert 0 < moved.mean() < 0.002
+    ways = {one.branches_["semantic"].embedder.encoder.card.precision for one in (quick, whole)}
+    assert (moved.mean() > 0) == (len(ways) == 2)
+    assert moved.mean() < 0.002
     assert moved.max() < 0.1
     alone = np.concatenate([quick.predict_proba([plot]) for plot in short[:3]])
     np.testing.assert_allclose(quick.predict_proba(short)[:3], alone, atol=1e-5)
@@ -54,7 +57,7 @@ def test_what_is_saved_reads_everything_again(quick, whole, tmp_path):
     again = GenreClassifier.load(tmp_path / "model")
     assert again.recipe_ == whole.recipe_
     assert again.branches_["semantic"].embedder.slicing.max_slices == 8
-    assert again.branches_["semantic"].embedder.encoder.card.precision != "int8"
+    assert again.model_.encoder.precision != "int8"
 
 
 def test_weights_in_float32_are_multiplied_as_such(saved_model):

@@ -7,11 +7,15 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plotgenre.errors import EncoderError
 from plotgenre.version import __version__
+
+if TYPE_CHECKING:
+    from plotgenre.embedding.encoders import EncoderSettings
 
 
 def info(
@@ -31,10 +35,10 @@ def info(
 
 def machine_facts() -> dict[str, Any]:
     """Versions, the processor, and what would run an ONNX encoder."""
-    from plotgenre.embedding.encoders.graph import runtime_here, threads_here
+    from plotgenre.embedding.encoders.graph import runtimes_here, threads_here
     from plotgenre.embedding.encoders.processor import processor_features
 
-    runtime, quick = runtime_here(), runtime_here(precision="int8")
+    runtime, quick = runtimes_here()[0], runtimes_here(precision="int8")[0]
     return {
         "plotgenre": __version__,
         "python": platform.python_version(),
@@ -48,7 +52,9 @@ def machine_facts() -> dict[str, Any]:
 
 
 def model_facts(folder: Path) -> dict[str, Any]:
-    """A model's branches, genres, sizes and encoder; the encoder itself is not loaded.
+    """A model's branches, genres, sizes and encoder.
+
+    An ONNX encoder is loaded, since only what loads it finds out what runs it right here.
 
     Raises
     ------
@@ -79,16 +85,16 @@ def model_facts(folder: Path) -> dict[str, Any]:
 
 
 def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None) -> dict[str, Any]:
-    from plotgenre.embedding.encoders.graph import runtime_here
+    from plotgenre.embedding.encoders import saved_encoder
 
-    if bundled is not None or settings.kind == "onnx":
-        runtime = runtime_here(settings.runtime, settings.precision)
-        run_by, precision = f"{runtime.name} {runtime.version}", runtime.precision
-        device: str | None = "cpu"
+    if bundled is not None:
+        settings = saved_encoder(settings, bundled)
+    if settings.kind == "onnx":
+        run = _run_facts(settings)
     else:
         library = "model2vec" if settings.kind == "static" else "torch"
-        run_by, precision = f"{library} {_version_of(library)}", settings.precision
-        device = "cpu" if settings.kind == "static" else _torch_device()
+        run = {"run by": f"{library} {_version_of(library)}", "precision": settings.precision}
+    device = _torch_device() if settings.kind == "sentence_transformers" else "cpu"
     return {
         "name": card.get("name"),
         "dimensions": card.get("dimension"),
@@ -96,9 +102,8 @@ def _encoder_facts(card: Mapping[str, Any], settings: Any, bundled: Path | None)
         "weights": card.get("weights", "float32"),
         "bundled": bundled is not None,
         "size in MB": None if bundled is None else _megabytes(bundled),
-        "run by": run_by,
+        **run,
         "device": device,
-        "precision": precision,
         "prompt": card.get("prompt"),
         "query prompt": card.get("query_prompt"),
         "fingerprint": card.get("fingerprint"),
@@ -113,6 +118,23 @@ def _torch_device() -> str | None:
         return torch_device("auto", "encoder.device").type
     except ImportError:
         return None
+
+
+def _run_facts(settings: EncoderSettings) -> dict[str, Any]:
+    """What runs an ONNX encoder here, and which faster ways were wrong."""
+    from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
+
+    try:
+        checked = OnnxEncoder(settings).checked
+    except EncoderError as refused:
+        return {"run by": f"nothing here: {refused}", "precision": None}
+    return {
+        "run by": f"{checked.runtime.name} {checked.runtime.version}",
+        "precision": checked.graph.precision,
+        "batches at a time": checked.graph.lanes,
+        "distance from float32": round(checked.distance, 4),
+        "passed over": list(checked.refused),
+    }
 
 
 def _version_of(library: str) -> str:
@@ -136,6 +158,7 @@ def _of(facts: Mapping[str, Any], indent: str = "") -> list[str]:
         elif name == "genres":
             lines.append(f"{indent}{name}: {len(value)}")
         else:
-            shown = ", ".join(value) if isinstance(value, list) else value
+            shown = "; ".join(value) if name == "passed over" else value
+            shown = ", ".join(shown) if isinstance(shown, list) else shown
             lines.append(f"{indent}{name}: {'none' if shown in (None, '') else shown}")
     return lines

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plotgenre.errors import RecipeError
+from plotgenre.user_cache import cache_folder
 
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier
@@ -46,11 +46,6 @@ GenresFile = Annotated[
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder where encoded slices are kept.")
 ]
-
-
-def cache_folder() -> Path:
-    """Plotgenre's part of the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plotgenre"
 
 
 def default_store() -> Path:

@@ -16,13 +16,13 @@ from plotgenre.doors.options import (
     Paths,
     PlotColumn,
     StoreFolder,
-    cache_folder,
     columns_of,
     default_store,
     load_classifier,
 )
 from plotgenre.errors import InputError
 from plotgenre.hub import DEFAULT_MODEL
+from plotgenre.user_cache import cache_folder
 
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from plotgenre.embedding.encoders import EncoderSettings
+from plotgenre.embedding.encoders import EncoderSettings, runtime_check
 from plotgenre.embedding.encoders import graph as graph_module
-from plotgenre.embedding.encoders.graph import runtime_here
+from plotgenre.embedding.encoders.graph import runtimes_here
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,8 +48,9 @@ def pair(request: pytest.FixtureRequest) -> tuple[Path, Path]:
 @pytest.fixture(params=["openvino", "onnxruntime"])
 def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     pytest.importorskip(request.param)
-    chosen = lambda runtime, precision: runtime_here(request.param, precision)  # noqa: E731
-    monkeypatch.setattr(graph_module, "runtime_here", chosen)
+    chosen = lambda runtime, precision: runtimes_here(request.param, precision)  # noqa: E731
+    for module in (graph_module, runtime_check):
+        monkeypatch.setattr(module, "runtimes_here", chosen)
     return request.param
 
 

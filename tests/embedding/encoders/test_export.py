@@ -13,6 +13,7 @@ from plotgenre.embedding.encoders import (
 )
 from plotgenre.embedding.encoders import export as export_module
 from plotgenre.embedding.encoders.export import export_encoder
+from plotgenre.embedding.encoders.transformer import TransformerEncoder
 from plotgenre.errors import EncoderError, MissingExtraError
 
 Settings = Callable[..., EncoderSettings]
@@ -71,6 +72,19 @@ def test_an_export_that_differs_leaves_nothing_behind(
     with pytest.raises(EncoderError, match="differs from its source: cosine"):
         export_encoder(settings(tiny_masked), tmp_path / "encoder")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_is_traced_where_the_model_is(
+    tiny_masked: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    # No accelerator is needed: the device "meta" stands for any that is not the processor.
+    model = TransformerEncoder(settings(tiny_masked)).model.to("meta")
+    given: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.onnx, "export", lambda module, ids, *rest, **more: given.extend(ids))
+    export_module._write_graph(model, tmp_path / "model.onnx", "tiny")
+    assert [tensor.device.type for tensor in given] == ["meta", "meta"]
 
 
 @pytest.mark.parametrize("library", ["onnx", "onnxscript"])

@@ -53,10 +53,10 @@ def test_openvino_is_chosen_where_it_computes_in_fewer_bits(
 ):
     pytest.importorskip("openvino")
     monkeypatch.setattr(graph, "openvino_has_bfloat16", lambda: has_bfloat16)
-    found = graph.runtime_here("auto", precision)
+    found = graph.runtimes_here("auto", precision)[0]
     assert (found.name, found.precision) == (name, computes_in)
     monkeypatch.setattr(graph, "find_spec", lambda name: None)
-    found = graph.runtime_here("auto", precision)
+    found = graph.runtimes_here("auto", precision)[0]
     assert (found.name, found.precision) == (
         "onnxruntime",
         "int8" if precision == "int8" else "float32",
@@ -110,6 +110,31 @@ def test_lanes_read_side_by_side_and_in_order(monkeypatch, doubling, runtime):
     batches = [np.full(3, i, np.float32) for i in range(6)]
     found = graph.side_by_side(read, batches)
     np.testing.assert_array_equal(found, [batch * 2 for batch in batches])
+
+
+FIRST_CALLS = """
+import sys
+from pathlib import Path
+from threading import Barrier
+import numpy as np
+from plotgenre.embedding.encoders.graph import load_graph
+graph, both = load_graph(Path(sys.argv[1]), "float32", sys.argv[2]), Barrier(2)
+def read(batch):
+    both.wait()
+    return graph.run({"x": batch})
+print(sum(graph.side_by_side(read, [np.ones(3, np.float32)] * 2)).tolist())
+"""
+
+
+def test_the_first_calls_may_come_at_once(doubling, runtime):
+    # OpenVINO made its table of types when it was first called, and hung in most of such tries.
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_CALLS, str(doubling), runtime],
+            env=os.environ | {"OMP_NUM_THREADS": "2"},
+            timeout=60, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.stdout == "[4.0, 4.0, 4.0]\n"
 
 
 def test_one_thread_is_one_lane(monkeypatch, doubling, runtime):
@@ -222,7 +247,12 @@ def test_int8_rounds_each_row_in_groups_of_its_own(multiplying, runtime):
     whole = x @ MATRIX.astype(np.float32)
     found = load_graph(multiplying, "int8", runtime)
     assert found.precision == "int8"
-    y = found.run({"x": x})
+    try:
+        y = found.run({"x": x})
+    except RuntimeError:
+        # The runtime check passes over what a runtime cannot multiply.
+        assert runtime == "openvino"
+        pytest.skip("OpenVINO has no such products for this processor")
     far = np.linalg.norm(y - whole, axis=1) / np.linalg.norm(whole, axis=1)
     assert ((far > 1e-4) & (far < 0.03)).all()
     # The first column reads the first group alone.

@@ -255,7 +255,10 @@ def prompts_in(folder: Path) -> dict[str, Any]:
 
 def first_line(error: Exception) -> str:
     """What an error of a library says, as the end of one sentence of ours."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    # OpenVINO first says where in its source it stood.
+    lines = (line.strip() for line in str(error).splitlines())
+    said = (line for line in lines if line and not line.startswith("Exception from "))
+    return next(said, type(error).__name__)
 
 
 def file_digest(path: Path) -> str:

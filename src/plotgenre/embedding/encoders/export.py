@@ -55,7 +55,8 @@ def export_encoder(
 
     Returns
     -------
-    The exported encoder, after its vectors were compared with the source's.
+    The exported encoder as it runs here: its vectors in float32 were compared with the source's,
+    and those of the runtime that runs it with these.
 
     Raises
     ------
@@ -126,7 +127,9 @@ def _write_graph(model: Any, path: Path, name: str) -> None:
             vector: torch.Tensor = self.model(features)["sentence_embedding"]
             return vector
 
-    ids = torch.ones((2, 7), dtype=torch.int64)
+    # Where the model is, which need not be the processor.
+    device = next((one.device for one in model.parameters()), torch.device("cpu"))
+    ids = torch.ones((2, 7), dtype=torch.int64, device=device)
     axes = {0: "batch", 1: "tokens"}
     try:
         with warnings.catch_warnings(), torch.inference_mode():

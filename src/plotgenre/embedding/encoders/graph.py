@@ -1,8 +1,8 @@
 """Graphs: an ONNX file made callable by onnxruntime, or by OpenVINO where that is faster.
 
-That is where it is installed and computes in fewer bits: in bfloat16, where the processor has
-instructions for it, or in whole numbers. In float32 OpenVINO is as fast on many plots and slower
-one plot at a time.
+OpenVINO is that where it is installed and computes in fewer bits: in bfloat16, where the processor
+has instructions for it, or in whole numbers. In float32 OpenVINO is as fast on many plots and
+slower one plot at a time.
 
 Both multiply whole numbers where that is asked for and the weights are such: what a token brings is
 then rounded in groups of neighbours, each with its own scale, so that a text's vector still depends
@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,7 +54,7 @@ class Graph:
     inputs
         Names of the inputs that ``run`` wants.
     precision
-        ``float32``, ``bfloat16`` or ``int8``: what it computes in.
+        ``float32``, ``bfloat16`` or ``int8``: what it computes in, as far as its runtime tells.
     lanes
         Batches that run side by side.
     """
@@ -99,23 +99,36 @@ def _end(pool: ThreadPoolExecutor, reading: Sequence[Future[Output]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What would run a graph here.
+    """What would run a graph here, and how.
 
     Parameters
     ----------
     name, version
         ``openvino`` or ``onnxruntime``, as installed.
     precision
-        ``float32``, ``bfloat16`` or ``int8``: what it computes in.
+        ``float32``, ``bfloat16`` or ``int8``: what it is told to compute in.
+    threads
+        Threads that it takes in all.
+    lanes
+        Batches that run side by side; OpenVINO calls them streams.
     """
 
     name: str
     version: str
     precision: str
+    threads: int
+    lanes: int
+
+    def __str__(self) -> str:
+        lanes = "1 batch" if self.lanes == 1 else f"{self.lanes} batches"
+        return f"{self.name} {self.version} in {self.precision}, {lanes} at a time"
 
 
-def runtime_here(runtime: str = "auto", precision: str = "auto") -> Runtime:
-    """What runs graphs here, unless said otherwise: OpenVINO where that is the faster one.
+def runtimes_here(runtime: str = "auto", precision: str = "auto") -> list[Runtime]:
+    """What can run graphs here, the fastest first; what follows is for where that errs.
+
+    Fewer streams come next, then more bits; the last is always onnxruntime in float32, with which
+    the others are compared. The first one is OpenVINO where that is faster.
 
     Parameters
     ----------
@@ -132,30 +145,49 @@ def runtime_here(runtime: str = "auto", precision: str = "auto") -> Runtime:
     """
     if runtime == "openvino" and not find_spec("openvino"):
         raise MissingExtraError("The runtime OpenVINO", "openvino")
+    threads = threads_here()
+    lanes = lanes_of(threads)
+    found: list[Runtime] = []
     if runtime != "onnxruntime" and find_spec("openvino"):
-        if precision == "auto":
-            precision = "bfloat16" if openvino_has_bfloat16() else "float32"
-        if runtime == "openvino" or precision != "float32":
-            return Runtime("openvino", version("openvino"), precision)
+        precisions = [wider_than_int8() if precision == "auto" else precision]
+        if runtime == "openvino" and precisions != ["float32"]:
+            precisions.append("float32")
+        found = [
+            Runtime("openvino", version("openvino"), one, threads, streams)
+            for one in precisions
+            for streams in sorted({lanes, 1}, reverse=True)
+            if runtime == "openvino" or one != "float32"
+        ]
     # Which has no bfloat16.
-    precision = "int8" if precision == "int8" else "float32"
-    return Runtime("onnxruntime", version("onnxruntime"), precision)
+    precisions = ["int8", "float32"] if precision == "int8" else ["float32"]
+    plain = Runtime("onnxruntime", version("onnxruntime"), "float32", threads, lanes)
+    return found + [replace(plain, precision=one) for one in precisions]
 
 
 def load_graph(path: Path, precision: str, runtime: str = "auto") -> Graph:
-    """Load ``path`` for the processor, as `runtime_here` says; ``int8`` wants weights in 8 bits.
+    """Load ``path`` for the first of `runtimes_here`, unchecked.
+
+    Raises
+    ------
+    EncoderError
+        As `open_graph`.
+    MissingExtraError
+        As `runtimes_here`.
+    """
+    return open_graph(path, runtimes_here(runtime, precision)[0])
+
+
+def open_graph(path: Path, runtime: Runtime) -> Graph:
+    """Load ``path`` for the processor; ``int8`` wants weights in 8 bits.
 
     Raises
     ------
     EncoderError
         If the file is no ONNX graph that the runtime can run.
-    MissingExtraError
-        As `runtime_here`.
     """
-    chosen = runtime_here(runtime, precision)
-    load = _openvino if chosen.name == "openvino" else _onnxruntime
+    load = _openvino if runtime.name == "openvino" else _onnxruntime
     try:
-        return load(path, chosen.precision)
+        return load(path, runtime)
     except (RuntimeError, ValueError, OSError) as broken:
         raise EncoderError(
             f"{path} cannot be loaded as an ONNX graph: {first_line(broken)}"
@@ -181,23 +213,24 @@ def lanes_of(threads: int) -> int:
     return threads // each
 
 
-def _openvino(path: Path, precision: str) -> Graph:
+def _openvino(path: Path, runtime: Runtime) -> Graph:
     import openvino
 
-    core, whole = openvino.Core(), precision == "int8"
-    # What is not multiplied in 8 bits.
-    narrow = precision == "bfloat16" or (whole and openvino_has_bfloat16())
-    threads = threads_here()
+    core, whole = openvino.Core(), runtime.precision == "int8"
+    narrow = wider_than_int8() == "bfloat16" if whole else runtime.precision == "bfloat16"
     settings: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
         # Unasked, int8 weights make some versions of it round activations as well.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if whole else 0,
-        "NUM_STREAMS": lanes_of(threads),
-        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": runtime.lanes,
+        "INFERENCE_NUM_THREADS": runtime.threads,
         # Else every process of one thread is tied to the same core, and two are as slow as one.
         "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(str(path), "CPU", settings)
+    # Its table of number types is made at first use, and two threads at once would wait for each
+    # other there for ever.
+    _ = openvino.Tensor(np.zeros((1, 1), dtype=np.int64)).data
     # It may have fewer cores than it was given threads.
     lanes = max(int(compiled.get_property("NUM_STREAMS")), 1)
     ready = os.getpid(), _requests(compiled, lanes)
@@ -218,7 +251,19 @@ def _openvino(path: Path, precision: str) -> Graph:
         finally:
             free.put(request)
 
+    precision = "int8" if whole else _told(compiled)
     return Graph(run, [port.any_name for port in compiled.inputs], precision, lanes)
+
+
+def wider_than_int8() -> str:
+    """What OpenVINO computes in here where it does not multiply in 8 bits."""
+    return "bfloat16" if openvino_has_bfloat16() else "float32"
+
+
+def _told(compiled: Any) -> str:
+    """What a compiled model says that it computes in, which need not be what it was told."""
+    said = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+    return {"bf16": "bfloat16", "f32": "float32"}.get(said, said)
 
 
 def _requests(compiled: Any, lanes: int) -> SimpleQueue[Any]:
@@ -229,16 +274,14 @@ def _requests(compiled: Any, lanes: int) -> SimpleQueue[Any]:
     return free
 
 
-def _onnxruntime(path: Path, precision: str) -> Graph:
+def _onnxruntime(path: Path, runtime: Runtime) -> Graph:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    threads = threads_here()
-    lanes = lanes_of(threads)
     # The session's own threads are shared by all lanes, and a lane's caller works too.
-    options.intra_op_num_threads = threads - lanes + 1
-    whole = precision == "int8"
+    options.intra_op_num_threads = runtime.threads - runtime.lanes + 1
+    whole = runtime.precision == "int8"
     if whole:
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "4")
         options.add_session_config_entry("session.qdq_matmulnbits_block_size", str(_GROUP))
@@ -253,7 +296,7 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
         # onnxruntime's own exceptions share no base but Exception.
         raise ValueError(str(broken)) from broken
 
-    free = BoundedSemaphore(lanes)
+    free = BoundedSemaphore(runtime.lanes)
 
     def run(inputs: dict[str, Ids]) -> Output:
         with free:
@@ -261,4 +304,4 @@ def _onnxruntime(path: Path, precision: str) -> Graph:
         return output
 
     inputs = [port.name for port in session.get_inputs()]
-    return Graph(run, inputs, "int8" if whole else "float32", lanes)
+    return Graph(run, inputs, runtime.precision, runtime.lanes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from plotgenre.embedding.encoders.encoder import (
     first_line,
     prompts_in,
 )
-from plotgenre.embedding.encoders.graph import Ids, load_graph
+from plotgenre.embedding.encoders.graph import Graph, Ids
+from plotgenre.embedding.encoders.runtime_check import Checked, check_lengths, checked_graph
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import EncoderError
 
@@ -34,6 +36,12 @@ MODEL_FILE, TOKENIZER_FILE, DESCRIPTION_FILE = "model.onnx", "tokenizer.json", "
 
 _FORMAT_KEYS = {"name", "dimension", "max_tokens", "pooling", "prompt", "fingerprint"}
 _DEFAULT_MAX_TOKENS = 256
+# What the runtime check reads, over and over.
+_CHECK_TEXT = (
+    "A retired detective returns to the harbour town where his partner vanished, and finds that "
+    "nobody wants the old case opened again. Two strangers share a taxi through a storm. Years "
+    "later a soldier's daughter reads the letters that her mother hid beneath the floor. "
+)
 
 
 class OnnxEncoder:
@@ -65,9 +73,20 @@ class OnnxEncoder:
         self._tokens = TokenReader(
             tokenizer, str(described["prompt"]), max_tokens, str(described["query_prompt"])
         )
-        self._graph = load_graph(model_path, settings.precision, settings.runtime)
         self._pooling: TokenPooling = described["pooling"]
         self._normalize = bool(described.get("normalize", False))
+        self._checked = checked_graph(
+            model_path,
+            fingerprint(
+                [described[key].encode() for key in ("model_sha256", "tokenizer_sha256")],
+                {"prompt": described["prompt"], "max_tokens": max_tokens}
+                | {"pooling": self._pooling, "normalize": self._normalize},
+            ),
+            (settings.runtime, settings.precision),
+            self._vectors,
+            partial(self._check_batches, max_tokens),
+        )
+        self._graph = self._checked.graph
 
         def shortened(own: str) -> str:
             facts: dict[str, object] = {"max_tokens": max_tokens}
@@ -96,6 +115,11 @@ class OnnxEncoder:
         """The identity card."""
         return self._card
 
+    @property
+    def checked(self) -> Checked:
+        """What runs it here, and how that was decided."""
+        return self._checked
+
     def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
         return self._tokens.spans(texts)
@@ -110,7 +134,7 @@ class OnnxEncoder:
         most = BATCH_TOKENS if lanes == 1 else min(BATCH_TOKENS, sum(lengths) // 2) // lanes
         batches = list(batches_of_equal_length(lengths, most))[::-1]
         inputs = [np.array([ids[row] for row in rows], np.int64) for rows in batches]
-        found = self._graph.side_by_side(self._vectors, inputs)
+        found = self._graph.side_by_side(partial(self._vectors, self._graph), inputs)
         for rows, of_rows in zip(batches, found, strict=True):
             vectors[rows] = of_rows
         return vectors
@@ -152,21 +176,37 @@ class OnnxEncoder:
         write_description(folder, card, normalize=self._normalize)
 
     def _probe_dimension(self) -> int:
-        return int(self._vectors(np.array([self._tokens.ids(["a"])[0]], dtype=np.int64)).shape[1])
+        ids = np.array([self._tokens.ids(["a"])[0]], dtype=np.int64)
+        return int(self._vectors(self._graph, ids).shape[1])
 
-    def _vectors(self, ids: Ids) -> Vectors:
+    def _check_batches(self, max_tokens: int, most: int) -> list[Ids]:
+        """At most ``most`` batches of ids, shapes (1, t) and (3, t), the shortest text's first."""
+        # An empty text is its special tokens, if any; without any token nothing is read.
+        (shortest,) = self._tokens.ids([""])
+        words, batches = _CHECK_TEXT.split() * 40, []
+        for turn, length in enumerate(check_lengths(len(shortest) or 1, max_tokens)[:most]):
+            starts = [7 * turn + 3 * row for row in range(3 if turn % 2 and length < 64 else 1)]
+            texts = [" ".join(words[start : start + 3 * length]) for start in starts]
+            # The first tokens may be special or a prompt's, and the last one special.
+            rows = [ids[: length - 1] + ids[-1:] for ids in self._tokens.ids(texts)]
+            # A tokenizer may skip so much that a text falls short.
+            if rows := [ids for ids in rows if len(ids) == length]:
+                batches.append(np.array(rows, dtype=np.int64))
+        return batches
+
+    def _vectors(self, graph: Graph, ids: Ids) -> Vectors:
         offered = {
             "input_ids": ids,
             "attention_mask": np.ones_like(ids),
             "token_type_ids": np.zeros_like(ids),
             "position_ids": np.broadcast_to(np.arange(ids.shape[1]), ids.shape),
         }
-        if unknown := set(self._graph.inputs) - offered.keys():
+        if unknown := set(graph.inputs) - offered.keys():
             raise EncoderError(
                 f"{self._model_path} wants the inputs {', '.join(sorted(unknown))}; "
                 f"expected none but {', '.join(offered)}"
             )
-        output = self._graph.run({name: offered[name] for name in self._graph.inputs})
+        output = graph.run({name: offered[name] for name in graph.inputs})
         if output.ndim == 2:
             return output
         vectors = _pool(output, self._pooling)
@@ -290,6 +330,7 @@ def _foreign_description(
     parts = [digest.encode() for digest in digests.values()]
     return {
         **facts,
+        **digests,
         "name": settings.name,
         "revision": settings.revision,
         "dimension": 0,

@@ -23,6 +23,7 @@ from plotgenre.embedding.encoders.encoder import (
     first_line,
 )
 from plotgenre.embedding.encoders.minilm import bundled_folder
+from plotgenre.embedding.encoders.processor import held_below_bfloat16
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import EncoderError, MissingExtraError
 
@@ -219,6 +220,8 @@ def _multiplies_in_bfloat16() -> bool:
     """Whether the processor has instructions for it; emulated, it is slower than float32."""
     import torch
 
+    if held_below_bfloat16():
+        return False
     # On any x86 with AVX-512 oneDNN says yes, and emulates what is not there.
     if platform.machine() in ("x86_64", "AMD64"):
         # A tile of AMX holds bfloat16 in every processor that has one.
