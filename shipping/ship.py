@@ -1,6 +1,6 @@
 """The models that come with plotgenre, from nothing: train, round, measure, put in place.
 
-    python shipping/ship.py DATA [--encoder FOLDER] [--store FOLDER] [--runs FOLDER]
+    python shipping/ship.py DATA [--encoder FOLDER] [--store FOLDER] [--runs FOLDER] [--score]
 
 DATA holds train.parquet, validation.parquet, test.parquet and tmdb_to_freebase_genres.json. `films`
 has the corpus's own genres; `standard` the 19 of most catalogues, learned from the corpus's genres
@@ -8,7 +8,8 @@ through the map (the column tmdb_genres only evaluates). Both read one encoder: 
 the films, then half of its layers, reading half of the tokens, learn to say what the whole says.
 With --encoder, such as src/plotgenre/shipped/encoder, they are fitted to the one that stands there,
 which takes minutes instead of hours. What is done already is not done again, so that an interrupted
-run goes on.
+run goes on. With --score the package's models are scored anew, as after a change of metrics, and
+nothing is trained.
 
 Writes the models to src/plotgenre/shipped, and what they score to shipping/results.json.
 """
@@ -29,11 +30,12 @@ import pyarrow.parquet as pq
 
 from masking import without_idle_masks
 from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experiment
-from plotgenre.artefact import ENCODER_FOLDER
+from plotgenre.artefact import CARD_FILE, ENCODER_FOLDER, EVALUATION_FILE
 from plotgenre.branches.adapting import LOG_FILE
 from plotgenre.doors.screen import progress
 from plotgenre.embedding.encoders import named_encoder
 from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE, is_onnx_folder
+from plotgenre.evaluation.evaluation import Evaluation
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.experiment import Scored, run_adaptation, score_classifier
 from plotgenre.hub import SHIPPED
@@ -80,7 +82,11 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, help="in ONNX, adapted and rounded already")
     parser.add_argument("--store", type=Path, default=Path(".store"))
     parser.add_argument("--runs", type=Path, default=Path("runs/shipping"))
+    parser.add_argument("--score", action="store_true", help="score what is shipped, train nothing")
     arguments = parser.parse_args()
+    if arguments.score:
+        score_anew(read_corpus(arguments.data / "test.parquet"), arguments)
+        return
     films = {
         side: read_corpus(arguments.data / f"{side}.parquet")
         for side in ("train", "validation", "test")
@@ -111,7 +117,7 @@ def main() -> None:
             told = json.loads((arguments.runs / name / LOG_FILE).read_text())
             results[part] = told["log"]
     results["megabytes"] = placed(arguments.runs / "rounded")
-    write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(RESULTS, json_bytes(results, indent=1))
 
 
 def refuse_another_recipe(model: Path, recipe: Recipe) -> None:
@@ -185,22 +191,46 @@ def shipped(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -
     card = replace(bundle_model(run / "model", folder, WEIGHTS), name=ENCODER_NAME)
     named(folder)
     without_idle_masks(folder / ENCODER_FOLDER)
+    model = GenreClassifier.load(folder, store=arguments.store)
+    evaluation, text, scores = scored_whole(name, folder, test, arguments)
+    model.save(folder, evaluation=evaluation.as_dict(), card=text, bundle_encoder=True)
+    facts = {
+        "genres": len(model.classes_),
+        "encoder": card.as_dict(),
+        "recipe": model.recipe_.as_dict(),
+    }
+    return facts | scores
+
+
+def scored_whole(
+    name: str, folder: Path, test: Corpus, arguments: argparse.Namespace
+) -> tuple[Evaluation, str, dict[str, Any]]:
+    """A model's evaluation, its card, and what it scores in each way of reading."""
     said(f"== scoring {name} with an encoder of {WEIGHTS} weights")
-    whole = score(GenreClassifier.load(folder, store=arguments.store), test)
+    model = GenreClassifier.load(folder, store=arguments.store)
+    whole = score(model, test)
     scored = {
         WEIGHTS: whole,
         **{how: score(GenreClassifier.load(folder, **{how: True}), test) for how in FASTER},
     }
-    model, evaluation = GenreClassifier.load(folder), whole.evaluate()
+    evaluation = whole.evaluate()
     text = model_card(model.recipe_.as_dict(), model.train_films_, evaluation) + ATTRIBUTION
-    model.save(folder, evaluation=evaluation.as_dict(), card=text, bundle_encoder=True)
-    return {
-        "genres": len(model.classes_),
-        "encoder": card.as_dict(),
-        "recipe": model.recipe_.as_dict(),
-        "metrics": {kind: metrics_of(one) for kind, one in scored.items()},
-        "second_cataloguer": against_tmdb(whole, arguments.data) if name == "standard" else None,
-    }
+    second = against_tmdb(whole, arguments.data) if name == "standard" else None
+    metrics = {kind: metrics_of(one) for kind, one in scored.items()}
+    return evaluation, text, {"metrics": metrics, "second_cataloguer": second}
+
+
+def score_anew(test: Corpus, arguments: argparse.Namespace) -> None:
+    """Score the models of the package; their evaluations, their cards and the results follow."""
+    results = json.loads(RESULTS.read_text())
+    for folder in sorted(path.parent for path in SHIPPED.glob("*/config.json")):
+        name = folder.name
+        evaluation, text, scores = scored_whole(name, folder, test, arguments)
+        write_whole(folder / EVALUATION_FILE, json_bytes(evaluation.as_dict()))
+        write_whole(folder / CARD_FILE, text.encode())
+        results[name] |= scores
+        print(json.dumps(scores, indent=1))
+    write_whole(RESULTS, json_bytes(results, indent=1))
 
 
 def what_is_lost(
@@ -290,6 +320,10 @@ def placed(rounded: Path) -> float:
     fresh.rename(SHIPPED)
     said(f"{SHIPPED}: {megabytes:.1f} MB in a wheel")
     return megabytes
+
+
+def json_bytes(value: object, indent: int = 2) -> bytes:
+    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
 
 
 def said(text: str) -> None:
