@@ -92,9 +92,10 @@ class Evaluation:
     metrics
         Name to value with 95 % interval, where `intervals` has one: those of
         `metrics.decision_metrics`, `metrics.ranking_metrics` and
-        `calibration.calibration_metrics` (NaN if it was written before there were these), and ``macro_average_precision_50`` (genres with at least 50 train
-        films), ``top20_micro_f1`` and ``top20_macro_f1`` (the 20 genres with most train films;
-        films with none of them count as well).
+        `calibration.calibration_metrics` (NaN if it was written before there were these), and
+        ``macro_average_precision_50`` (genres with at least 50 train films), ``top20_micro_f1``
+        and ``top20_macro_f1`` (the 20 genres with most train films; films with none of them count
+        as well).
     per_genre
         One row for each genre, those without support included, in the model's order.
     buckets

@@ -10,8 +10,9 @@ An interval is given only where it holds the value of a much larger set of films
 test sets, which `benchmarks/coverage.py` measures on real films:
 
 - averages over films or over all pairs of film and genre have one from 200 test films on;
-- averages over genres, and what is divided by the number of genres, have one where each genre has
-  20 test films as well. With fewer, another number of films would bring other genres into it;
+- averages over genres (macro and weighted), and what is divided by the number of genres, have one
+  where each genre has 20 test films as well. Without them, what is averaged changes with the
+  number of films;
 - macro average precision and expected calibration error have none: their values change with the
   number of films. A positive ranks with itself, which lifts the average precision of a rare genre,
   and chance alone keeps a calibration error above 0, both by more the fewer films there are.
@@ -42,6 +43,9 @@ _OVER_GENRES = frozenset(
         "macro_recall_supported",
         "macro_f1_supported",
         "macro_f1",
+        "weighted_precision",
+        "weighted_recall",
+        "weighted_f1",
         "hamming_loss",
         "label_accuracy",
         "coverage_error",
