@@ -12,12 +12,13 @@ holds the population's value (``covered``), and the mean of all test sets of its
 (``covered_mean``). A test set without replacement varies less than a new one would, by the factor
 sqrt(1 - n / N) (finite population correction; Cochran 1977, "Sampling Techniques"), and so the
 ends of its intervals are drawn in by that factor before they are judged. Scores are kept in --runs,
-figures in --out after each size.
+figures in --out after each size; a size that stands there is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -138,23 +139,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "coverage.json")
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
-    results: dict[str, Any] = {
-        "parts": arguments.part,
-        "draws": arguments.draws,
-        "resamples": arguments.resamples,
-        "models": {},
-    }
+    results: dict[str, Any] = {"parts": arguments.part, "models": {}}
+    if arguments.out.exists():
+        results = json.loads(arguments.out.read_text())
+        if results["parts"] != arguments.part:
+            raise SystemExit(f"{arguments.out} is about {results['parts']}; name another --out")
     for folder in arguments.models:
         parts = {
             name: list(scores(folder, fast, arguments))
             for name, fast in ((folder.name, False), (f"{folder.name} --fast", True))
         }
         population = Population.of(parts)
-        found: dict[str, Any] = {"films": len(population.Y), "sizes": {}}
-        results["models"][folder.name] = found
+        found = results["models"].setdefault(folder.name, {"films": len(population.Y), "sizes": {}})
         for films in (FEWEST_OF_A_KIND, *arguments.films):
-            found["sizes"][str(films)] = measure(population, films, arguments)
-            write_results(arguments.out, results)
+            if str(films) not in found["sizes"]:
+                found["sizes"][str(films)] = measure(population, films, arguments)
+                write_results(arguments.out, results)
     text = render(results)
     print(text)
     if arguments.readme:
@@ -191,12 +191,16 @@ def measure(population: Population, films: int, arguments: argparse.Namespace) -
             draws.append(population.scored(rows, arguments.resamples, seed))
     correction = float(np.sqrt(1 - films / N))
     return {
-        system: {
-            name: counted((draw[system][name] for draw in draws), value.value, correction)
-            for name, value in metrics.items()
-            if not np.isnan(value.value)
-        }
-        for system, metrics in truth.items()
+        "draws": arguments.draws,
+        "resamples": arguments.resamples,
+        "systems": {
+            system: {
+                name: counted((draw[system][name] for draw in draws), value.value, correction)
+                for name, value in metrics.items()
+                if not np.isnan(value.value)
+            }
+            for system, metrics in truth.items()
+        },
     }
 
 
@@ -236,15 +240,16 @@ def render(results: dict[str, Any]) -> str:
     names = {key: name for name, key in SUMMARY.items()}
     names["ranked_macro_average_precision"] = names["macro_average_precision_50"]
     for model, found in results["models"].items():
-        sizes = [size for size in found["sizes"] if KIND not in found["sizes"][size][model]]
+        systems = {size: one["systems"] for size, one in found["sizes"].items()}
+        sizes = [size for size in systems if KIND not in systems[size][model]]
         less = f"{model} --fast less {model}"
         head = [f"`{model}`, {found['films']:,} films", "all"]
         head += [f"mean of {int(size):,}" for size in sizes]
         head += [f"held, {int(size):,}" for size in sizes]
         head += [f"difference held, {int(size):,}" for size in sizes]
         lines = [head, ["---"] * len(head)]
-        for metric in found["sizes"][sizes[0]][model]:
-            rows = [found["sizes"][size] for size in sizes]
+        for metric in systems[sizes[0]][model]:
+            rows = [systems[size] for size in sizes]
             own = [row[model][metric] for row in rows]
             digits = 5 if "calibration" in metric or "brier" in metric else 3
             cells = [f"{own[0]['population']:.{digits}f}"]
