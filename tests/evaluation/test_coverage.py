@@ -89,6 +89,8 @@ def test_averages_over_genres_need_films_of_each_genre():
         common = {"common": np.array([True, True, False])}
         ours = bootstrap(Y, P, D, common, resamples=20)
         assert {ours[metric].known for metric in over_genres} == {known}
+        less = paired_bootstrap(Y, [(P, D), (P, ~D)], resamples=20)[1].less_first
+        assert {less[metric].known for metric in over_genres} == {known}
         # What no number of genres divides, and a group without the rare genre, keep theirs.
         assert ours["micro_f1"].known
         assert ours["lrap"].known

@@ -52,6 +52,16 @@ def test_each_resample_is_an_evaluation_of_the_films_drawn(monkeypatch, cells, d
         assert ours == pytest.approx({name: plain[name] for name in ours})
 
 
+def test_only_a_run_alone_has_more_cells_than_fit_in_the_cache(monkeypatch):
+    monkeypatch.setattr(intervals, "_CELLS", 100)
+    ends = np.array([3, 9, 400, 410, 500, 501, 530])
+    starts = np.r_[0, ends[:-1] + 1]
+    batches = intervals._batches(starts, ends)
+    assert [run for first, last in batches for run in range(first, last + 1)] == list(range(7))
+    for first, last in batches:
+        assert first == last or ends[last] + 1 - starts[first] <= 200
+
+
 def test_a_resample_draws_as_many_films_as_there_are():
     weights = intervals._weights(50, 20, seed=0)
     assert (weights.sum(axis=1) == 50).all()

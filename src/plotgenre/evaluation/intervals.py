@@ -347,9 +347,7 @@ def _batches(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list
     """Successive runs, first and last, that hold about ``_CELLS`` cells; longer ones stay alone."""
     if not len(ends):
         return []
-    long = ends - starts >= _CELLS
-    begins = (np.diff(starts // _CELLS, prepend=-1) > 0) | long
-    begins[1:] |= long[:-1]
-    firsts = np.flatnonzero(begins)
+    new = np.diff(starts // _CELLS, prepend=-1) > 0
+    firsts = np.flatnonzero(new | (ends - starts >= _CELLS))
     lasts = np.append(firsts[1:] - 1, len(starts) - 1)
     return [(int(first), int(last)) for first, last in zip(firsts, lasts, strict=True)]
