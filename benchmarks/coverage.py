@@ -235,10 +235,13 @@ def counted(drawn: Iterable[Interval], truth: float, correction: float) -> dict[
 
 
 def render(results: dict[str, Any]) -> str:
-    """For each model a table: how values move with the number of films, and coverage."""
+    """For each model a table: how values move with the number of films, and coverage.
+
+    Rows are the main metrics; the sentence below them is about all that have an interval.
+    """
     text = ""
     names = {key: name for name, key in SUMMARY.items()}
-    names["ranked_macro_average_precision"] = names["macro_average_precision_50"]
+    names["ranked_macro_average_precision"] = names.pop("macro_average_precision_50")
     for model, found in results["models"].items():
         systems = {size: one["systems"] for size, one in found["sizes"].items()}
         sizes = [size for size in systems if KIND not in systems[size][model]]
@@ -248,7 +251,7 @@ def render(results: dict[str, Any]) -> str:
         head += [f"held, {int(size):,}" for size in sizes]
         head += [f"difference held, {int(size):,}" for size in sizes]
         lines = [head, ["---"] * len(head)]
-        for metric in systems[sizes[0]][model]:
+        for metric, name in names.items():
             rows = [systems[size] for size in sizes]
             own = [row[model][metric] for row in rows]
             digits = 5 if "calibration" in metric or "brier" in metric else 3
@@ -256,9 +259,27 @@ def render(results: dict[str, Any]) -> str:
             cells += [f"{one['mean']:.{digits}f}" for one in own]
             cells += [shown(one) for one in own]
             cells += [shown(row[less][metric]) for row in rows]
-            lines.append([names.get(metric, metric.replace("_", " ")), *cells])
-        text += "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+            lines.append([name, *cells])
+        text += "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{spread(systems)}\n\n"
     return text.rstrip("\n") + "\n"
+
+
+def spread(systems: dict[str, Any]) -> str:
+    """How coverage is spread over all metrics, systems and sizes."""
+    shares = sorted(
+        one["covered"]
+        for size in systems.values()
+        for metrics in size.values()
+        for one in metrics.values()
+        # An interval without width around what is the same in every test set says nothing.
+        if one["covered"] is not None and one["deviation"]
+    )
+    inside = np.mean([0.9 <= share <= 0.98 for share in shares])
+    return (
+        f"Over all {len(shares)} metrics of systems, differences and sizes that have an interval, "
+        f"groups and kinds of films among them: from {shares[0]:.1%} to {shares[-1]:.1%}, on average "
+        f"{np.mean(shares):.1%}; {inside:.0%} of them lie between 90 and 98 %."
+    )
 
 
 def shown(one: dict[str, Any]) -> str:
