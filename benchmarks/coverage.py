@@ -277,8 +277,8 @@ def spread(systems: dict[str, Any]) -> str:
     inside = np.mean([0.9 <= share <= 0.98 for share in shares])
     return (
         f"Over all {len(shares)} metrics of systems, differences and sizes that have an interval, "
-        f"groups and kinds of films among them: from {shares[0]:.1%} to {shares[-1]:.1%}, on average "
-        f"{np.mean(shares):.1%}; {inside:.0%} of them lie between 90 and 98 %."
+        f"groups and kinds of films among them: from {shares[0]:.1%} to {shares[-1]:.1%}, on "
+        f"average {np.mean(shares):.1%}; {inside:.0%} of them lie between 90 and 98 %."
     )
 
 

@@ -92,7 +92,11 @@ def test_every_interval_holds_its_value():
         if interval.known:
             assert interval.low <= interval.value <= interval.high, name
     without = {name for name, interval in found.items() if not interval.known}
-    assert without == {"macro_average_precision", "expected_calibration_error"}
+    assert without == {
+        "macro_precision_supported",
+        "macro_average_precision",
+        "expected_calibration_error",
+    }
 
 
 def test_perfect_decisions_have_an_interval_without_width_and_within_bounds():
