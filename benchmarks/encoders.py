@@ -51,9 +51,9 @@ def main() -> None:
         write_results(RESULTS, results)
         print(one)
         for metric in METRICS:
-            value, less = found["metrics"][metric], found["less_first"][metric]
-            told = with_interval(less, "+.4f", " to ")
-            print(f"  {metric:32} {value['value']:.4f}  less first {told}", flush=True)
+            value = with_interval(found["metrics"][metric], ".4f")
+            less = with_interval(found["less_first"][metric], "+.4f", " to ")
+            print(f"  {metric:32} {value}  less first {less}", flush=True)
 
 
 def measured(films: Films, first: str, other: str, seeds: int) -> dict[str, Any]:
