@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pages import with_interval
+
 COLUMNS = {
     "micro-F1": "micro_f1",
     "macro-F1": "macro_f1_supported",
@@ -30,11 +32,10 @@ def render(results: dict[str, Any]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def cell(found: dict[str, float] | None, *, base: bool) -> str:
+def cell(found: dict[str, float | None] | None, *, base: bool) -> str:
     if found is None:
         return ""
-    value, low, high = found["value"], found["low"], found["high"]
-    if base:
-        return f"{value:.4f} ({low:.4f} to {high:.4f})"
-    text = f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
-    return f"**{text}**" if low > 0 or high < 0 else text
+    text = with_interval(found, ".4f" if base else "+.4f", " to ")
+    low, high = found["low"], found["high"]
+    clear = low is not None and high is not None and (low > 0 or high < 0)
+    return f"**{text}**" if clear and not base else text

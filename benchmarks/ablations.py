@@ -42,6 +42,7 @@ from plotgenre.corpus.genres import choose_genres, renamed  # noqa: E402
 from plotgenre.embedding.bags import Bags  # noqa: E402
 from plotgenre.embedding.embedder import open_embedder  # noqa: E402
 from plotgenre.embedding.encoders import load_encoder, named_encoder  # noqa: E402
+from plotgenre.evaluation.evaluation import nan_to_none  # noqa: E402
 from plotgenre.evaluation.intervals import PairedScores, paired_bootstrap  # noqa: E402
 from plotgenre.evaluation.metrics import top_genres  # noqa: E402
 from plotgenre.learning.calibration import fit_calibration, sigmoid  # noqa: E402
@@ -293,17 +294,16 @@ def halves(n: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
     yield second, first
 
 
-def over_seeds(intervals: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    found = {}
+def over_seeds(intervals: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for metric in METRICS:
         of = [asdict(one[metric]) for one in intervals if metric in one]
         if of:
-            found[metric] = {
-                "value": float(np.mean([one["value"] for one in of])),
-                "low": min(one["low"] for one in of),
-                "high": max(one["high"] for one in of),
+            ends = {"low": np.min, "high": np.max}
+            found[metric] = {"value": float(np.mean([one["value"] for one in of]))} | {
+                end: float(outermost([one[end] for one in of])) for end, outermost in ends.items()
             }
-    return found
+    return dict(nan_to_none(found))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from ablations import (  # noqa: E402
     scored_genres,
 )
 from choices import RECIPE  # noqa: E402
-from pages import write_results  # noqa: E402
+from pages import with_interval, write_results  # noqa: E402
 from plotgenre import Recipe  # noqa: E402
 from plotgenre.embedding.encoders import named_encoder  # noqa: E402
 
@@ -51,12 +51,9 @@ def main() -> None:
         write_results(RESULTS, results)
         print(one)
         for metric in METRICS:
-            value, less = found["metrics"][metric], found["less_first"][metric]
-            print(
-                f"  {metric:32} {value['value']:.4f}  less first {less['value']:+.4f} "
-                f"({less['low']:+.4f} to {less['high']:+.4f})",
-                flush=True,
-            )
+            value = with_interval(found["metrics"][metric], ".4f")
+            less = with_interval(found["less_first"][metric], "+.4f", " to ")
+            print(f"  {metric:32} {value}  less first {less}", flush=True)
 
 
 def measured(films: Films, first: str, other: str, seeds: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ def write_array(path: Path, array: npt.NDArray[np.generic]) -> None:
     np.save(file, array)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, file.getvalue())
+
+
+def with_interval(found: Mapping[str, float | None], form: str, between: str = "–") -> str:
+    """A value and its interval in brackets; the value alone where it has none, a dash for neither.
+
+    ``found`` has ``value``, ``low`` and ``high``, which are None where they are undefined.
+    """
+    value, low, high = found["value"], found["low"], found["high"]
+    if value is None:
+        return "–"
+    if low is None or high is None:
+        return f"{value:{form}}"
+    return f"{value:{form}} ({low:{form}}{between}{high:{form}})"
 
 
 def between_marks(page: Path, marks: tuple[str, str], text: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
+from pages import with_interval
 from plotgenre.evaluation.evaluation import LOWER_IS_BETTER
 from scoring import METRICS
+
+Ends: TypeAlias = dict[str, float | None]
 
 HEADINGS = {
     "micro_f1": "micro-F1",
@@ -130,10 +133,16 @@ def where_we_stand(found: dict[str, Any], contenders: list[dict[str, Any]]) -> s
     return table(["column", "our best", "best peer", "ours less peer", "so plotgenre is"], rows)
 
 
-def verdict(metric: str, gap: float, difference: dict[str, float] | None) -> str:
-    """Ahead, behind, or level: level where the paired interval holds 0."""
-    if not gap or (difference and difference["low"] <= 0 <= difference["high"]):
+def verdict(metric: str, gap: float, difference: Ends | None) -> str:
+    """Ahead, behind, or level: level where the paired interval holds 0; a dash without one."""
+    if not gap:
         return "level"
+    if difference:
+        low, high = difference["low"], difference["high"]
+        if low is None or high is None:
+            return "–"
+        if low <= 0 <= high:
+            return "level"
     return "ahead" if (gap < 0) == (metric in LOWER_IS_BETTER) else "behind"
 
 
@@ -172,16 +181,15 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _interval(metric: dict[str, float] | None) -> str:
+def _interval(metric: Ends | None) -> str:
     if metric is None:
         return "–"
-    digits = 4 if abs(metric["value"]) < 0.02 else 3
-    value, low, high = (f"{metric[end]:.{digits}f}" for end in ("value", "low", "high"))
-    return f"{value} ({low}–{high})"
+    digits = 4 if abs(metric["value"] or 0) < 0.02 else 3
+    return with_interval(metric, f".{digits}f")
 
 
-def _signed(metric: dict[str, float]) -> str:
-    return f"{metric['value']:+.3f} ({metric['low']:+.3f} to {metric['high']:+.3f})"
+def _signed(metric: Ends) -> str:
+    return with_interval(metric, "+.3f", " to ")
 
 
 def _rounded(value: float | None) -> str:

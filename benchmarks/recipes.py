@@ -14,15 +14,17 @@ import argparse
 import json
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pages import between_marks, write_results
+from pages import between_marks, with_interval, write_results
 from plotgenre import GenreClassifier, Recipe, read_corpus, run_experiment
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.minilm import bundled_folder
+from plotgenre.evaluation.evaluation import nan_to_none
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "recipes.json"
@@ -105,8 +107,8 @@ def measure(name: str, corpora: dict[str, Any], arguments: argparse.Namespace) -
     }
 
 
-def vars_of(interval: Any) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
+def vars_of(interval: Any) -> dict[str, float | None]:
+    return dict(nan_to_none(asdict(interval)))
 
 
 def speed(plots: list[str], runs: Path) -> dict[str, Any]:
@@ -167,8 +169,8 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def shown(metric: dict[str, float]) -> str:
-    return f"{metric['value']:.3f} ({metric['low']:.3f}–{metric['high']:.3f})"
+def shown(metric: dict[str, float | None]) -> str:
+    return with_interval(metric, ".3f")
 
 
 if __name__ == "__main__":

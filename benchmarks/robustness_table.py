@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pages import with_interval
 from quality_table import HEADINGS, table
 from robustness_scores import METRICS
 
@@ -58,14 +59,8 @@ def kinds(models: dict[str, Any], key: str, heading: str) -> str:
 
 
 def shown(metric: dict[str, float | None], digits: int) -> str:
-    if None in metric.values():
-        return "–"
-    value, low, high = (f"{metric[end]:.{digits}f}" for end in ("value", "low", "high"))
-    return f"{value} ({low}–{high})"
+    return with_interval(metric, f".{digits}f")
 
 
 def signed(metric: dict[str, float | None], digits: int) -> str:
-    if None in metric.values():
-        return "–"
-    value, low, high = (f"{metric[end]:+.{digits}f}" for end in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+    return with_interval(metric, f"+.{digits}f", " to ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from plotgenre import Corpus, read_corpus
-from plotgenre.evaluation.evaluation import evaluate
+from plotgenre.evaluation.evaluation import evaluate, nan_to_none
 from plotgenre.evaluation.intervals import Interval, paired_difference
 from plotgenre.evaluation.metrics import top_genres
 from yardsticks import SecondCataloguer, interval
@@ -71,7 +71,7 @@ class Split:
 
 def score(
     split: Split, P: npt.NDArray[np.float32], D: Bools, thresholds: npt.NDArray[np.float32]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """Every metric of the quality file, over the genres of train."""
     evaluation = evaluate(
         P, split.test.Y, thresholds, split.train.genres, split.counts, decisions=D
@@ -84,7 +84,7 @@ def score(
 
 def differences(
     split: Split, peer: tuple[npt.NDArray[np.float32], Bools], ours: tuple[Any, Bools]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """Ours less the peer on the same resamples, for every metric of the quality file."""
     groups = {"top20": top_genres(split.counts), "ranked": split.counts >= 50}
     found = paired_difference(split.test.Y, peer, ours, groups)
@@ -95,5 +95,5 @@ def differences(
     return {name: as_dict(found[name]) for name in METRICS if name in found}
 
 
-def as_dict(interval: Interval) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
+def as_dict(interval: Interval) -> dict[str, float | None]:
+    return dict(nan_to_none(asdict(interval)))

@@ -21,7 +21,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ from plotgenre.branches.adapting import LOG_FILE
 from plotgenre.doors.screen import progress
 from plotgenre.embedding.encoders import named_encoder
 from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE, is_onnx_folder
-from plotgenre.evaluation.evaluation import Evaluation
+from plotgenre.evaluation.evaluation import Evaluation, nan_to_none
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.experiment import Scored, run_adaptation, score_classifier
 from plotgenre.hub import SHIPPED
@@ -272,10 +272,10 @@ def named(folder: Path) -> None:
         path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
 
-def metrics_of(scored: Scored) -> dict[str, dict[str, float]]:
+def metrics_of(scored: Scored) -> dict[str, dict[str, float | None]]:
     metrics = scored.evaluate().metrics
     return {
-        name: {"value": found.value, "low": found.low, "high": found.high}
+        name: nan_to_none(asdict(found))
         for name in METRICS
         if (found := metrics.get(name)) is not None
     }

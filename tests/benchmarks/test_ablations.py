@@ -104,6 +104,9 @@ def test_over_seeds_the_interval_holds_all_of_them(ablations):
     seeds = [{"micro_f1": Interval(0.1, 0.0, 0.3)}, {"micro_f1": Interval(0.2, 0.1, 0.25)}]
     found = ablations.over_seeds(seeds)["micro_f1"]
     assert found == {"value": pytest.approx(0.15), "low": 0.0, "high": 0.3}
+    seeds[1]["micro_f1"] = Interval(0.2, np.nan, np.nan)
+    found = ablations.over_seeds(seeds)["micro_f1"]
+    assert found == {"value": pytest.approx(0.15), "low": None, "high": None}
 
 
 def test_the_table_marks_what_is_clear():
@@ -116,11 +119,14 @@ def test_the_table_marks_what_is_clear():
     other = {"settings": {"x": 1}, "seeds": 3, "metrics": of(0.6, 0.5, 0.7)}
     other["less_base"] = of(0.1, 0.05, 0.2)
     level = other | {"seeds": 1, "less_base": of(0.1, -0.05, 0.2)}
-    lines = render({"choices": {"base": base, "other": other, "level": level}}).splitlines()
+    alone = other | {"less_base": of(0.1, None, None)}
+    choices = {"base": base, "other": other, "level": level, "alone": alone}
+    lines = render({"choices": choices}).splitlines()
     assert lines[0] == "| choice | seeds | micro-F1 |"
     assert lines[2] == "| base | 3 | 0.5000 (0.4000 to 0.6000) |"
     assert lines[3] == "| other | 3 | **+0.1000 (+0.0500 to +0.2000)** |"
     assert lines[4] == "| level | 1 | +0.1000 (-0.0500 to +0.2000) |"
+    assert lines[5] == "| alone | 3 | +0.1000 |"
 
 
 # ------------------------------------------------------------ what is added

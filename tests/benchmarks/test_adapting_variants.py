@@ -132,4 +132,7 @@ def test_every_variant_is_probed(film_lists, tiny_masked, tmp_path, monkeypatch)
     assert {one.shape for one in logits.values()} == {(20, len(probes.train.genres))}
     base = logits.pop(script.BASE)
     assert all(not np.array_equal(base, other) for other in logits.values())
-    assert probes.measured("average of the weights")["less_base"]["micro_f1"]["low"] <= 0
+    less = probes.measured("average of the weights")["less_base"]["micro_f1"]
+    # 20 films are too few for an interval.
+    assert -1 <= less["value"] <= 1
+    assert less["low"] is None

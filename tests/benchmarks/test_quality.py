@@ -75,9 +75,12 @@ def test_the_quality_file_has_the_agreed_form(quality: Path) -> None:
     (prior,) = found["contenders"]
     assert prior["name"] == "prior"
     assert set(prior["metrics"]) == METRIC_NAMES
-    for name, metric in prior["metrics"].items():
-        noise = 1e-9
-        assert metric["low"] - noise <= metric["value"] <= metric["high"] + noise, (name, metric)
+    assert all(isinstance(metric["value"], float) for metric in prior["metrics"].values())
+    # 20 test films are too few for an interval of ours; the second cataloguer's is its own.
+    second = prior["metrics"].pop("second_cataloguer_micro_f1")
+    noise = 1e-9
+    assert second["low"] - noise <= second["value"] <= second["high"] + noise
+    assert {metric["low"] for metric in prior["metrics"].values()} == {None}
     costs = ("fit_seconds", "plots_per_second", "peak_mb", "artefact_mb")
     assert all(isinstance(prior[cost], float) for cost in costs)
     assert found["unavailable"] == [{"name": "setfit", "reason": "absent"}]
@@ -103,7 +106,7 @@ def test_the_second_cataloguer_is_scored_on_its_films_in_its_words(quality: Path
 
 def test_the_table_names_what_is_unavailable(quality: Path) -> None:
     text = quality.with_suffix(".md").read_text()
-    assert "| prior | 0.851 (" in text
+    assert "| prior | 0.851 | " in text
     assert "**setfit**: absent" in text
 
 
@@ -142,8 +145,8 @@ def test_a_recipe_as_good_as_the_best_peer_is_level(data: Path, quality: Path) -
     shutil.rmtree(twin)
     pairs = json.loads(out.read_text())["ours_less_best_peer"]
     assert set(pairs) == METRIC_NAMES
-    assert all(p["difference"] == {"value": 0, "low": 0, "high": 0} for p in pairs.values()), pairs
-    row = "| micro-F1 | plotgenre mixed | prior | +0.000 (+0.000 to +0.000) | level |"
+    assert {p["difference"]["value"] for p in pairs.values()} == {0}
+    row = "| micro-F1 | plotgenre mixed | prior | +0.000 | level |"
     assert row in out.with_suffix(".md").read_text()
 
 
@@ -211,6 +214,7 @@ def test_ahead_is_less_of_an_error_and_more_of_all_else(metric: str, gap: float,
 
     assert verdict(metric, gap, {"value": gap, "low": gap - 0.01, "high": gap + 0.01}) == word
     assert verdict(metric, gap, {"value": gap, "low": -0.2, "high": 0.2}) == "level"
+    assert verdict(metric, gap, {"value": gap, "low": None, "high": None}) == "–"
 
 
 def test_standing_takes_the_smallest_calibration_error() -> None:

@@ -15,6 +15,8 @@ from plotgenre.evaluation.scores import SCORES_FILE, Scores
 from plotgenre.experiment import evaluate_classifier
 
 FILMS = 40
+# Too few films for an interval.
+NOTHING = {"value": 0, "low": None, "high": None}
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +84,13 @@ def test_the_model_is_measured_in_every_variant(command, model: Path, data: Path
         expected = evaluation.metrics[name]
         measured = variants["whole plot"]["metrics"][name]
         assert measured["value"] == pytest.approx(expected.value)
-        assert (measured["low"], measured["high"]) == pytest.approx((expected.low, expected.high))
 
     # The model lower-cases and cuts words as plain letters do; the genre's words come last.
     for same in ("whole plot", "lower case", "plain letters", "names removed"):
-        assert variants[same]["less_whole"]["micro_f1"] == {"value": 0, "low": 0, "high": 0}, same
+        assert variants[same]["less_whole"]["micro_f1"] == NOTHING, same
         assert variants[same]["decisions"]["changed_of_tags"] == 0, same
     for lost in ("first sentence", "first 50 words"):
-        assert variants[lost]["less_whole"]["micro_f1"]["high"] < -0.1, lost
+        assert variants[lost]["less_whole"]["micro_f1"]["value"] < -0.1, lost
         assert variants[lost]["decisions"]["films_changed"] > 0.5, lost
     assert variants["plain letters"]["plots_changed"] == 0
     assert variants["lower case"]["plots_changed"] == 1
@@ -189,7 +190,7 @@ def test_differences_and_changes_by_hand(by_hand: tuple[Scores, Scores]) -> None
     assert whole["metrics"]["expected_calibration_error"]["value"] == pytest.approx(1 / 6, abs=1e-3)
     error = other["less_whole"]["expected_calibration_error"]
     assert error["value"] == pytest.approx((2.0 - 1.0) / 6, abs=1e-3)
-    assert error["low"] <= error["value"] <= error["high"]
+    assert error["low"] is error["high"] is None
 
 
 def test_the_table(by_hand: tuple[Scores, Scores]) -> None:
@@ -205,8 +206,8 @@ def test_the_table(by_hand: tuple[Scores, Scores]) -> None:
     facts = {"data": "films", "part": "test", "films": 2}
     text = render({**facts, "models": {"words": model}})
     assert "2 test films of `films`." in text
-    assert "| whole | 1.000 (1.000–1.000) | – |" in text
-    assert "| other | 50% | -0.333 (" in text
+    assert "| whole | 1.000 | – |" in text
+    assert "| other | 50% | -0.333 |" in text
     assert "| 50.0% | 50.0% |" in text
     assert "| decade | films | words |" in text
     assert "| 1950s | 2 | 1.000 (0.900–1.000) |" in text

@@ -1,4 +1,4 @@
-"""Calibration: two errors by hand, against scikit-learn, and in resamples."""
+"""Calibration: two errors by hand and against scikit-learn."""
 
 import math
 
@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss
 
 from plotgenre.errors import InputError
 from plotgenre.evaluation.calibration import (
-    calibration_errors,
+    calibration_error,
     calibration_metrics,
     squared_errors,
 )
@@ -62,21 +62,6 @@ def test_brier_is_that_of_scikit_learn():
     )
 
 
-def test_a_resample_keeps_the_bins_of_the_films_as_they_are():
-    Y, P = case()
-    weights = np.random.default_rng(1).integers(0, 3, (5, len(Y)))
-    ours = calibration_errors(Y, P, weights)
-    # Equal probabilities are rare here: 280 cells by rank make 15 bins.
-    edges = np.quantile(P, np.arange(1, 15) / 15)
-    bins = (edges[:, None, None] <= P).sum(axis=0)
-    for row, weight in enumerate(weights):
-        films = np.repeat(np.arange(len(Y)), weight)
-        y, p, place = Y[films].ravel(), P[films].ravel(), bins[films].ravel()
-        kept = [place == k for k in range(15) if (place == k).any()]
-        expected = sum(in_.mean() * abs(p[in_].mean() - y[in_].mean()) for in_ in kept)
-        assert ours[row] == pytest.approx(expected)
-
-
 def test_many_equal_probabilities_and_the_precision_of_scores():
     Y, P = case(films=200)
     P[:, 3:] = 0
@@ -89,7 +74,7 @@ def test_many_equal_probabilities_and_the_precision_of_scores():
 
 def test_without_a_genre_there_is_nothing_to_say():
     Y, P = np.zeros((3, 0), dtype=bool), np.zeros((3, 0))
-    assert np.isnan(calibration_errors(Y, P, np.ones((2, 3)))).all()
+    assert math.isnan(calibration_error(Y, P))
     assert math.isnan(squared_errors(Y, P)[0])
     with pytest.raises(InputError, match="no film or no genre"):
         calibration_metrics(Y, P)

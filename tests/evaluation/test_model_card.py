@@ -60,19 +60,21 @@ def test_says_what_each_branch_reads():
 
 
 def test_scores_are_a_table():
-    Y = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=bool)
+    Y = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]] * 70, dtype=bool)
     P = np.where(Y, 0.9, 0.1).astype(np.float32)
     thresholds = np.full(3, 0.5, dtype=np.float32)
     evaluation = evaluate(P, Y, thresholds, list(FILMS), np.array(list(FILMS.values())))
     card = model_card(RECIPE, FILMS, evaluation)
-    assert "## Scores on 3 test films" in card
+    assert "## Scores on 210 test films" in card
     assert "Over the 2 genres of train that have a test film" in card
     rows = [line for line in card.splitlines() if line.startswith("| ")]
     assert rows[0] == "| metric | value | interval |"
-    assert any(row.startswith("| micro-F1 | 1.000 | 1.000 to 1.000 |") for row in rows)
+    assert "| micro-F1 | 1.000 | 1.000 to 1.000 |" in rows
+    assert "| macro average precision | 1.000 |  |" in rows
+    assert "nan" not in card
     # No metric is undefined here; two genres have test films.
     assert len(rows) == 1 + len(evaluation.summary_rows()) + 1 + 2
-    assert "| Drama | 1,200 | 2 | 1.000 | 1.000 | 1.000 | 1.000 |" in rows
+    assert "| Drama | 1,200 | 140 | 1.000 | 1.000 | 1.000 | 1.000 |" in rows
 
 
 def test_metadata_is_yaml():

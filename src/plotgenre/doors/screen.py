@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from plotgenre.learning.history import EpochScores, History
     from plotgenre.learning.sparse_fitting import GenresFitted
 
+_NO_INTERVAL = "no interval: depends on how many films there are, or too few films"
 _SHOWN_GENRES = 12
 _HEALTH_GENRES = 8
 _BAR_WIDTH = 24
@@ -157,7 +158,7 @@ def show_health(health: CorpusHealth, findings: Mapping[str, str]) -> None:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """What was read, headline metrics with intervals, then genres by frequency in train."""
+    """What was read, headline metrics with intervals where they have one, genres by frequency."""
     console = Console()
     for sentence in evaluation.account.sentences() if evaluation.account else ():
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
@@ -166,7 +167,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         "value",
         "95 % interval",
         title=f"{evaluation.films:,} films, {evaluation.genres_with_support} genres with a film",
-        caption="higher is better where no word says otherwise",
+        caption=f"higher is better where no word says otherwise; {_NO_INTERVAL}",
     )
     for name, value, interval in evaluation.summary_rows():
         # A metric over genres that this corpus does not have is undefined.
@@ -201,7 +202,7 @@ def show_comparison(comparison: Comparison) -> None:
         escape(reference),
         *(escape(f"{run}, less the first") for run in others),
         title=scope,
-        caption="better, worse: the 95 % interval of the difference does not hold 0",
+        caption=f"better, worse: the 95 % interval of the difference lacks 0; {_NO_INTERVAL}",
     )
     for main in comparison.headline():
         table.add_row(main.name, f"{main.values[0].value:.{main.decimals}f}", *_differences(main))
@@ -226,7 +227,7 @@ def show_comparison(comparison: Comparison) -> None:
 def _differences(row: HeadlineRow) -> Iterator[str]:
     for one, verdict in zip(row.differences, row.verdicts, strict=True):
         value, low, high = (f"{x:+.{row.decimals}f}" for x in (one.value, one.low, one.high))
-        yield f"{value} ({low} to {high}) {verdict}".rstrip()
+        yield f"{value} ({low} to {high}) {verdict}".rstrip() if one.known else value
 
 
 def show_experiment(experiment: Experiment) -> None:

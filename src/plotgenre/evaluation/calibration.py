@@ -6,6 +6,7 @@ wherever genres are rare: compare models on the same films and genres, not corpo
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +33,7 @@ def calibration_metrics(Y: Bools, P: Array) -> dict[str, float]:
     Returns
     -------
     dict
-        ``expected_calibration_error``, see `calibration_errors`, and ``brier``, the mean over
+        ``expected_calibration_error``, see `calibration_error`, and ``brier``, the mean over
         cells of the squared distance of probability and target (Brier 1950, "Verification of
         Forecasts Expressed in Terms of Probability"). Both lie in [0, 1]; lower is better.
 
@@ -42,41 +43,34 @@ def calibration_metrics(Y: Bools, P: Array) -> dict[str, float]:
         If the shapes differ or there is no cell.
     """
     check_same_shape(targets=Y, probabilities=P)
-    error = calibration_errors(Y, P, np.ones((1, len(Y))))
     return {
-        "expected_calibration_error": float(error[0]),
+        "expected_calibration_error": calibration_error(Y, P),
         "brier": float(squared_errors(Y, P).mean()),
     }
 
 
-def calibration_errors(Y: Bools, P: Array, weights: Array) -> Array:
-    """Expected calibration error for each row of film weights, shape (b,); NaN without a genre.
+def calibration_error(Y: Bools, P: Array) -> float:
+    """Expected calibration error; NaN without a genre.
 
     The mean over all cells (film, genre) of the distance between mean probability and share of
     true cells of their bin (Guo et al. 2017, "On Calibration of Modern Neural Networks"). 15 bins
-    hold equally many cells of the films as they are (Nixon et al. 2019, "Measuring Calibration in
-    Deep Learning"), fewer where probabilities repeat, for equal ones share a bin; the bins stay
-    the same for every row. Chance alone keeps the error of perfect probabilities above 0, by more
-    the fewer true cells a bin has.
+    hold equally many cells (Nixon et al. 2019, "Measuring Calibration in Deep Learning"), fewer
+    where probabilities repeat, for equal ones share a bin. Chance alone keeps the error of perfect
+    probabilities above 0, by more the fewer true cells a bin has.
 
     Parameters
     ----------
     Y, P
         Targets and probabilities of shape (n, g).
-    weights
-        How often each film counts, shape (b, n).
     """
-    films, genres = P.shape
-    if not genres:
-        return np.full(len(weights), np.nan)
+    if not P.size:
+        return math.nan
     p = P.ravel()
     edges = np.unique(np.quantile(p, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    bins = len(edges) + 1
-    cell = np.repeat(np.arange(films) * bins, genres) + np.searchsorted(edges, p, side="right")
-    # What each film adds to a bin's sum of probability less target: all that a resample needs.
-    excess = np.bincount(cell, p.astype(np.float64) - Y.ravel(), films * bins)
-    sums = weights.astype(np.float64) @ excess.reshape(films, bins)
-    return np.asarray(np.abs(sums).sum(axis=1) / (weights.sum(axis=1, dtype=np.float64) * genres))
+    bins = np.searchsorted(edges, p, side="right")
+    # What each cell adds to its bin's sum of probability less target.
+    excess = np.bincount(bins, p.astype(np.float64) - Y.ravel())
+    return float(np.abs(excess).sum() / p.size)
 
 
 def squared_errors(Y: Bools, P: Array) -> Array:

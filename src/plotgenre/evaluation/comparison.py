@@ -54,7 +54,7 @@ class HeadlineRow:
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """Of each difference ``better`` or ``worse``, or nothing where its interval holds 0."""
+        """Of each difference ``better`` or ``worse``, or nothing where no interval excludes 0."""
         words = ("worse", "better")
         falling = self.metric in LOWER_IS_BETTER
         return tuple(
@@ -81,7 +81,8 @@ class Comparison:
     genres_with_support
         Number of genres with a test film: those that macro averages are over.
     metrics
-        Of each run, name to value with 95 % interval, as in `evaluation.Evaluation`.
+        Of each run, name to value with 95 % interval where it has one, as in
+        `evaluation.Evaluation`.
     differences
         Of each run, name to its metric less the reference's, on the same resamples; the
         reference's own are all 0.

@@ -91,11 +91,12 @@ class Evaluation:
     unsupported_decisions
         Decisions for genres without a test film; each of them counts as wrong.
     metrics
-        Name to value with 95 % interval: those of `metrics.decision_metrics`,
-        `metrics.ranking_metrics` and `calibration.calibration_metrics` (NaN if it was written
-        before there were these), and ``macro_average_precision_50`` (genres with at least 50 train
-        films), ``top20_micro_f1`` and ``top20_macro_f1`` (the 20 genres with most train films;
-        films with none of them count as well).
+        Name to value with 95 % interval, where `intervals` has one: those of
+        `metrics.decision_metrics`, `metrics.ranking_metrics` and
+        `calibration.calibration_metrics` (NaN if it was written before there were these), and
+        ``macro_average_precision_50`` (genres with at least 50 train films), ``top20_micro_f1``
+        and ``top20_macro_f1`` (the 20 genres with most train films; films with none of them count
+        as well).
     per_genre
         One row for each genre, those without support included, in the model's order.
     buckets
@@ -124,11 +125,11 @@ class Evaluation:
         return tuple(row.threshold for row in self.per_genre)
 
     def summary_rows(self) -> list[tuple[str, str, str]]:
-        """Name, value and interval of the main metrics as text, for a table."""
+        """Name, value and interval of the main metrics as text; no text without an interval."""
         rows = []
         for name, key in SUMMARY.items():
             places, score = decimals(key), self.metrics[key]
-            ends = f"{score.low:.{places}f} to {score.high:.{places}f}"
+            ends = f"{score.low:.{places}f} to {score.high:.{places}f}" if score.known else ""
             rows.append((name, f"{score.value:.{places}f}", ends))
         return rows
 

@@ -193,7 +193,8 @@ def _scores(evaluation: Evaluation) -> str:
 
 Over the {evaluation.genres_with_support} genres of train that have a test film; 95 % bootstrap
 intervals over films. Genres that the model left out count as never predicted. Where no word says
-otherwise, higher is better.
+otherwise, higher is better. A value without an interval depends on how many films there are, or
+they are too few: it cannot be compared across test sets.
 
 | metric | value | interval |
 |---|---|---|

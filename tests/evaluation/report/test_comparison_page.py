@@ -71,6 +71,10 @@ def test_differences_have_signs_and_clear_ones_are_marked(tmp_path):
     brier = page[page.index("Brier score (lower is better)") :]
     assert re.search(r'class="clear">-0\.\d{5}</span> <small>[^<]*</small> better', brier)
     assert "Reference: <bdi>a</bdi>" in page
+    # Its value changes with the number of films: no interval, and so nothing that is clear.
+    ranked = page[page.index("macro average precision</th>") :].split("</tr>")[0]
+    assert re.search(r"<td>0\.\d{3}</td><td>0\.\d{3}</td><td><span>\+0\.\d{3}</span></td>$", ranked)
+    assert "nan" not in page
 
 
 def test_in_a_browser(page, column):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from plotgenre.evaluation.intervals import Interval
+from plotgenre.evaluation.intervals import FEWEST_OF_A_KIND, Interval
 from plotgenre.evaluation.metrics import Array, Bools, film_values, ratio
 
 _LENGTHS = (25, 50, 100, 200, 400, 800)
@@ -16,7 +16,10 @@ _LENGTHS = (25, 50, 100, 200, 400, 800)
 
 @dataclass(frozen=True, slots=True)
 class FilmGroup:
-    """Figures of the films of one kind; micro-F1 with a 95 % bootstrap interval over its films."""
+    """Figures of the films of one kind; micro-F1 with a 95 % bootstrap interval over them.
+
+    There is no interval with fewer than `intervals.FEWEST_OF_A_KIND` films.
+    """
 
     name: str
     films: int
@@ -116,7 +119,8 @@ def _group(name: str, counts: Array, samples: Array, resamples: int) -> FilmGrou
     weights = np.random.default_rng(0).multinomial(films, np.full(films, 1 / films), size=resamples)
     drawn = weights @ counts
     f1 = ratio(2 * drawn[:, 0], drawn[:, 1] + drawn[:, 2])
-    low, high = np.quantile(f1, [0.025, 0.975]) if resamples else (np.nan, np.nan)
+    enough = resamples and films >= FEWEST_OF_A_KIND
+    low, high = np.quantile(f1, [0.025, 0.975]) if enough else (np.nan, np.nan)
     return FilmGroup(
         name=name,
         films=films,
