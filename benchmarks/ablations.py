@@ -88,7 +88,7 @@ class Films:
     def sides(self, recipe: Recipe) -> tuple[Corpus, Corpus]:
         """The films over the genres that the recipe keeps."""
         train = choose_genres(self.train, recipe.genres).corpus
-        validation = renamed(self.validation, recipe.genres)
+        validation = renamed(self.validation, recipe.genres).corpus
         return train, validation.with_genres(train.genres)
 
     def logits(self, recipe: Recipe) -> list[Floats]:
