@@ -69,19 +69,13 @@ class Population:
     groups: dict[str, Bools]
 
     @classmethod
-    def of(cls, parts: dict[str, list[Scores]]) -> Population:
-        """Of the scores of every part of the films, by system; a baseline is added."""
-        scores = next(iter(parts.values()))
-        Y, counts = np.concatenate([one.Y for one in scores]), scores[0].train_counts
-        systems = {
-            name: (
-                np.concatenate([one.P for one in of]).astype(np.float32),
-                np.concatenate([one.D for one in of]),
-            )
-            for name, of in parts.items()
-        }
+    def of(cls, scores: dict[str, Scores]) -> Population:
+        """Of the scores of all films, by system; a baseline is added."""
+        first = next(iter(scores.values()))
+        Y, counts = first.Y, first.train_counts
+        systems = {name: (one.P.astype(np.float32), one.D) for name, one in scores.items()}
         P, D = next(iter(systems.values()))
-        k = score_baseline(P, Y, D, scores[0].genres, counts, resamples=0).k
+        k = score_baseline(P, Y, D, first.genres, counts, resamples=0).k
         share = np.minimum(counts * (Y.sum() / len(Y) / counts.sum()), 1).astype(np.float32)
         systems["baseline"] = (
             np.broadcast_to(share, Y.shape),
@@ -143,11 +137,12 @@ def main() -> None:
         if results["parts"] != arguments.part:
             raise SystemExit(f"{arguments.out} is about {results['parts']}; name another --out")
     for folder in arguments.models:
-        parts = {
-            name: list(scores(folder, fast, arguments))
-            for name, fast in ((folder.name, False), (f"{folder.name} --fast", True))
-        }
-        population = Population.of(parts)
+        population = Population.of(
+            {
+                name: scores(folder, fast, arguments)
+                for name, fast in ((folder.name, False), (f"{folder.name} --fast", True))
+            }
+        )
         found = results["models"].setdefault(folder.name, {"films": len(population.Y), "sizes": {}})
         for films in (FEWEST_OF_A_KIND, *arguments.films):
             if str(films) not in found["sizes"]:
@@ -159,17 +154,16 @@ def main() -> None:
         between_marks(README, MARKS, text)
 
 
-def scores(folder: Path, fast: bool, arguments: argparse.Namespace) -> Iterator[Scores]:
-    """Of each part, read from --runs or made there."""
-    for part in arguments.part:
-        run = arguments.runs / f"{folder.name}{'-fast' if fast else ''}-{part}"
-        if not (run / SCORES_FILE).exists():
-            run.mkdir(parents=True, exist_ok=True)
-            model = GenreClassifier.load(folder, fast=fast, store=arguments.store)
-            films = read_corpus(arguments.data / f"{part}.parquet")
-            with progress() as listeners:
-                score_classifier(model, films, listeners).scores().save(run)
-        yield Scores.load(run)
+def scores(folder: Path, fast: bool, arguments: argparse.Namespace) -> Scores:
+    """Of the films of all parts, read from --runs or made there."""
+    run = arguments.runs / f"{folder.name}{'-fast' if fast else ''}-{'-'.join(arguments.part)}"
+    if not (run / SCORES_FILE).exists():
+        run.mkdir(parents=True, exist_ok=True)
+        model = GenreClassifier.load(folder, fast=fast, store=arguments.store)
+        films = read_corpus([arguments.data / f"{part}.parquet" for part in arguments.part])
+        with progress() as listeners:
+            score_classifier(model, films, listeners).scores().save(run)
+    return Scores.load(run)
 
 
 def measure(population: Population, films: int, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -157,7 +157,12 @@ def test_bundled_again_without_the_source(bundled, tmp_path):
 
 def test_bundled_static_encoder(film_lists, film_recipe, tiny_static, tmp_path):
     recipe = film_recipe.with_settings(
-        {"encoder.kind": "static", "encoder.name": str(tiny_static), "encoder.prompt": "film: "}
+        {
+            "encoder.kind": "static",
+            "encoder.name": str(tiny_static),
+            "encoder.prompt": "film: ",
+            "encoder.precision": "auto",
+        }
     )
     model = GenreClassifier(recipe).fit(*film_lists)
     model.save(tmp_path / "model", bundle_encoder=True)

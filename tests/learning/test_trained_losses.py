@@ -42,8 +42,8 @@ def test_each_trains_a_classifier(loss, film_lists, film_recipe, store):
     epochs = model.history_.epochs
     assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
     assert min(epoch.validation_loss for epoch in epochs) < epochs[0].validation_loss
-    # All genres on would score 0.51.
-    assert model.score(*film_lists) > 0.8
+    # All genres on would score 0.51; a fifth genre, too rare to be learned, counts as missed.
+    assert model.score(*film_lists) > 0.75
 
 
 def test_balanced_probabilities_need_one_threshold_a_genre():
