@@ -67,6 +67,7 @@ class Population:
     Y: Bools
     systems: dict[str, tuple[npt.NDArray[np.float32], Bools]]
     groups: dict[str, Bools]
+    known: Bools
 
     @classmethod
     def of(cls, scores: dict[str, Scores]) -> Population:
@@ -81,7 +82,8 @@ class Population:
             np.broadcast_to(share, Y.shape),
             np.broadcast_to(top_genres(counts, k), Y.shape),
         )
-        return cls(Y, systems, frequency_buckets(counts) | headline_groups(counts))
+        groups = frequency_buckets(counts) | headline_groups(counts)
+        return cls(Y, systems, groups, counts >= 0)
 
     def scored(self, rows: Any, resamples: int, seed: int = 0) -> Found:
         """Metrics of each system and of each difference."""
@@ -89,6 +91,7 @@ class Population:
             self.Y[rows],
             [(P[rows], D[rows]) for P, D in self.systems.values()],
             self.groups,
+            averaged=self.known,
             resamples=resamples,
             seed=seed,
         )

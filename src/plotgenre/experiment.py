@@ -146,7 +146,7 @@ class Scored:
     thresholds
         One per genre, shape (g,); 1 for a genre left out or unknown.
     train_counts
-        Train films of each genre, shape (g,).
+        Train films of each genre, shape (g,); -1 for a name that the model does not know.
     account
         What was read of the films, and what of it counts.
     """
@@ -214,7 +214,7 @@ def score_classifier(
     own = classifier.predict_proba(test.plots, progress)
     P, D = model.over(labels, own), model.over(labels, model.decide(own))
     films, known = labels.corpus, model.train_films
-    counts = np.array([known.get(genre, 0) for genre in films.genres], dtype=np.int64)
+    counts = np.array([known.get(genre, -1) for genre in films.genres], dtype=np.int64)
     tags = dict(zip(films.genres, D.sum(axis=0).tolist(), strict=True))
     shared = {name: shared_plots(test.plots, side.plots) for name, side in (sides or {}).items()}
     return Scored(

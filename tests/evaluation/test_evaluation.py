@@ -209,3 +209,20 @@ def test_bad_input_is_refused(change, message):
     }
     with pytest.raises(InputError, match=message):
         evaluate(**(good | change))
+
+
+def test_a_name_that_the_model_does_not_know_is_missed_but_no_genre_of_its_averages():
+    P, Y = case()
+    counts = np.array([*TRAIN_COUNTS, -1])
+    more = np.hstack([Y, Y[:, :1]])
+    P = np.hstack([P, np.zeros((len(P), 1), dtype=np.float32)])
+    thresholds = np.append(THRESHOLDS, np.float32(1))
+    with_name = evaluate(P, more, thresholds, (*GENRES, "Unknown"), counts, resamples=0)
+    without = evaluate(P[:, :5], Y, THRESHOLDS, GENRES, TRAIN_COUNTS, resamples=0)
+    for metric in ("macro_f1_supported", "weighted_f1", "macro_average_precision", "top20_micro_f1"):
+        assert with_name.metrics[metric] == pytest.approx(without.metrics[metric], nan_ok=True)
+    for metric in ("micro_f1", "micro_recall", "samples_f1"):
+        assert with_name.metrics[metric].value < without.metrics[metric].value
+    assert with_name.genres_with_support == without.genres_with_support == 4
+    assert with_name.per_genre[-1].train_films == 0
+    assert with_name.buckets["tail"].genres == without.buckets["tail"].genres

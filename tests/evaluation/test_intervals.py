@@ -39,7 +39,8 @@ def test_each_resample_is_an_evaluation_of_the_films_drawn(monkeypatch, cells, d
     # So many equal probabilities that a run of them holds more cells than there are films.
     Y, P, D = case(digits=digits)
     weights = intervals._weights(len(Y), 8, seed=1)
-    resampled = intervals._resampled(Y, P, D, {}, weights)
+    every = np.ones(Y.shape[1], dtype=bool)
+    resampled = intervals._resampled(Y, P, D, {}, every, weights)
     for row, weight in enumerate(weights):
         films = np.repeat(np.arange(len(Y)), weight.astype(int))
         plain = plain_metrics(Y[films], P[films], D[films])

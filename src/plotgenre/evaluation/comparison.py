@@ -157,13 +157,14 @@ def compare(
         Y,
         [(run.P, run.D) for run in aligned],
         groups,
+        averaged=train_counts >= 0,
         resamples=resamples,
         seed=seed,
     )
     return Comparison(
         runs=tuple(runs),
         films=len(Y),
-        genres_with_support=int(Y.any(axis=0).sum()),
+        genres_with_support=int((Y.any(axis=0) & (train_counts >= 0)).sum()),
         metrics=tuple(headline(one.metrics, groups) for one in paired),
         differences=tuple(headline(one.less_first, groups) for one in paired),
         per_genre=_per_genre(runs, genres, train_counts, Y, aligned),
@@ -204,7 +205,7 @@ def _over(run: Scores, genres: tuple[str, ...], rows: Array) -> _Aligned:
         whole[:, columns] = cells[rows]
         return whole
 
-    train_counts = np.zeros(len(genres), dtype=np.int64)
+    train_counts = np.full(len(genres), -1, dtype=np.int64)
     train_counts[columns] = run.train_counts
     known = np.zeros(len(genres), dtype=np.bool_)
     known[columns] = True
@@ -233,7 +234,9 @@ def _agreed(
                 f"film {scores[0].ids[film]!r}; was it given other merges or another corpus?"
             )
         new = run.known & ~known
-        Y[:, new], train_counts[new] = run.Y[:, new], run.train_counts[new]
+        Y[:, new] = run.Y[:, new]
+        # A name may be unknown to the first runs, and a genre to this one.
+        train_counts = np.where(train_counts < 0, run.train_counts, train_counts)
         known |= new
     return Y, train_counts
 
@@ -255,7 +258,7 @@ def _per_genre(
         ComparedGenre(genre, train, films, tuple(ranked), tuple(decided), best, best_decided)
         for genre, train, films, ranked, decided, best, best_decided in zip(
             genres,
-            train_counts.tolist(),
+            train_counts.clip(0).tolist(),
             support.tolist(),
             precisions.tolist(),
             f1.tolist(),

@@ -86,8 +86,8 @@ class Evaluation:
     films
         Number of test films.
     genres_with_support
-        Number of genres with a test film: those that macro averages are over. Micro averages,
-        averages over films and subset accuracy are over all genres.
+        Number of the model's genres with a test film: those that macro and weighted averages are
+        over. All other metrics are over every genre, names that the model does not know included.
     unsupported_decisions
         Decisions for genres without a test film; each of them counts as wrong.
     metrics
@@ -185,7 +185,7 @@ def evaluate(
     genres
         Names, g of them.
     train_counts
-        Train films of each genre, shape (g,).
+        Train films of each genre, shape (g,); -1 for a name that the model does not know.
     decisions
         What the model answers, shape (n, g), bool, where that is more than thresholds; without
         it, a genre is on where ``P >= threshold`` in float32.
@@ -213,10 +213,11 @@ def evaluate(
     D = decided(P, thresholds, decisions)
     buckets = metrics.frequency_buckets(train_counts)
     groups = buckets | headline_groups(train_counts)
-    scores = bootstrap(Y, P, D, groups, resamples=resamples, seed=seed)
+    known = train_counts >= 0
+    scores = bootstrap(Y, P, D, groups, averaged=known, resamples=resamples, seed=seed)
     return Evaluation(
         films=len(P),
-        genres_with_support=int(support.sum()),
+        genres_with_support=int((support & known).sum()),
         unsupported_decisions=int(D[:, ~support].sum()),
         metrics=headline(scores, groups),
         per_genre=_rows(genres, train_counts, thresholds, metrics.per_genre(Y, P, D)),
@@ -254,7 +255,7 @@ def decimals(metric: str) -> int:
 def headline_groups(train_counts: Array) -> dict[str, Bools]:
     """Masks (g,) of the genres that `headline` needs scores of, as groups of `bootstrap`."""
     return {
-        "top20": metrics.top_genres(train_counts, 20),
+        "top20": metrics.top_genres(train_counts, 20) & (train_counts >= 0),
         "ranked": train_counts >= RANKED_FROM,
     }
 
@@ -272,7 +273,7 @@ def headline(scores: Mapping[str, Interval], groups: Iterable[str]) -> dict[str,
 def _rows(
     genres: Sequence[str], train_counts: Array, thresholds: Array, table: Mapping[str, Array]
 ) -> tuple[GenreRow, ...]:
-    columns = {"train_films": train_counts, "threshold": thresholds, **table}
+    columns = {"train_films": train_counts.clip(0), "threshold": thresholds, **table}
     cells = zip(*(column.tolist() for column in columns.values()), strict=True)
     return tuple(
         GenreRow(genre=genre, **dict(zip(columns, row, strict=True)))

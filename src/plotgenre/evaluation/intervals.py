@@ -74,6 +74,7 @@ def bootstrap(
     D: Bools,
     groups: Mapping[str, Bools] | None = None,
     *,
+    averaged: Bools | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
@@ -95,6 +96,9 @@ def bootstrap(
         ``{name}_macro_f1``, ``{name}_macro_average_precision`` (both over its genres with
         support), ``{name}_expected_calibration_error`` and ``{name}_brier`` (both over all its
         cells). Films without any of its genres count as well.
+    averaged
+        Mask (g,) of the genres that macro and weighted averages are over; ``None`` is all. All
+        other metrics are over every genre.
     resamples
         Number of resamples b; 0 gives NaN ends.
     seed
@@ -106,7 +110,9 @@ def bootstrap(
         If shapes differ, there is no cell, or resamples is negative.
     """
     weights, groups = _weights(len(Y), resamples, seed, FEWEST_FILMS), groups or {}
-    return _intervals(_resampled(Y, P, D, groups, weights), _without(Y, groups))
+    averaged = _averaged(Y, averaged)
+    values = _resampled(Y, P, D, groups, averaged, weights)
+    return _intervals(values, _without(Y, groups, averaged))
 
 
 def paired_difference(
@@ -115,6 +121,7 @@ def paired_difference(
     second: tuple[Array, Bools],
     groups: Mapping[str, Bools] | None = None,
     *,
+    averaged: Bools | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
@@ -130,7 +137,7 @@ def paired_difference(
         Targets of shape (n, g).
     first, second
         Probabilities and decisions, each of shape (n, g), of each system.
-    groups, resamples, seed
+    groups, averaged, resamples, seed
         As in `bootstrap`.
 
     Raises
@@ -138,7 +145,9 @@ def paired_difference(
     InputError
         As `bootstrap`.
     """
-    systems = paired_bootstrap(Y, (first, second), groups, resamples=resamples, seed=seed)
+    systems = paired_bootstrap(
+        Y, (first, second), groups, averaged=averaged, resamples=resamples, seed=seed
+    )
     return systems[1].less_first
 
 
@@ -155,6 +164,7 @@ def paired_bootstrap(
     systems: Sequence[tuple[Array, Bools]],
     groups: Mapping[str, Bools] | None = None,
     *,
+    averaged: Bools | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[PairedScores]:
@@ -166,7 +176,7 @@ def paired_bootstrap(
         Targets of shape (n, g).
     systems
         Probabilities and decisions, each of shape (n, g), of each system.
-    groups, resamples, seed
+    groups, averaged, resamples, seed
         As in `bootstrap`.
 
     Raises
@@ -175,8 +185,9 @@ def paired_bootstrap(
         As `bootstrap`.
     """
     weights, groups = _weights(len(Y), resamples, seed, FEWEST_FILMS), groups or {}
-    without = _without(Y, groups)
-    values = [_resampled(Y, P, D, groups, weights) for P, D in systems]
+    averaged = _averaged(Y, averaged)
+    without = _without(Y, groups, averaged)
+    values = [_resampled(Y, P, D, groups, averaged, weights) for P, D in systems]
     return [
         PairedScores(
             _intervals(own, without),
@@ -210,12 +221,16 @@ def _weights(films: int, resamples: int, seed: int, fewest: int = 0) -> npt.NDAr
     return weights
 
 
-def _without(Y: Bools, groups: Mapping[str, Bools]) -> frozenset[str]:
+def _averaged(Y: Bools, mask: Bools | None) -> Bools:
+    return np.ones(Y.shape[1], dtype=np.bool_) if mask is None else mask
+
+
+def _without(Y: Bools, groups: Mapping[str, Bools], averaged: Bools) -> frozenset[str]:
     """Names of the metrics that lack an interval because one of their genres is too rare."""
     # A genre may be predicted hardly ever, however many films have it.
     names = {"macro_precision_supported"}
-    masks = {"": np.ones(Y.shape[1], dtype=np.bool_)}
-    for prefix, mask in (masks | {f"{name}_": mask for name, mask in groups.items()}).items():
+    masks = {"": averaged} | {f"{name}_": mask for name, mask in groups.items()}
+    for prefix, mask in masks.items():
         films = Y[:, mask].sum(axis=0)
         if ((films > 0) & (films < FEWEST_OF_A_KIND)).any():
             names |= {prefix + metric for metric in _OVER_GENRES}
@@ -240,7 +255,12 @@ def _interval(values: Array) -> Interval:
 
 
 def _resampled(
-    Y: Bools, P: Array, D: Bools, groups: Mapping[str, Bools], weights: npt.NDArray[np.float32]
+    Y: Bools,
+    P: Array,
+    D: Bools,
+    groups: Mapping[str, Bools],
+    averaged: Bools,
+    weights: npt.NDArray[np.float32],
 ) -> dict[str, Array]:
     """Every metric for every row of weights, shape (1 + b,), or its value alone, shape (1,)."""
     metrics.check_same_shape(targets=Y, probabilities=P, decisions=D)
@@ -251,10 +271,10 @@ def _resampled(
     by_film = metrics.film_values(Y, D) | metrics.film_ranking_values(Y, P)
     average_precision = metrics.average_precision(Y, P)
     values = {
-        **_without_support_count(metrics.count_averages(found, predicted, actual)),
+        **_count_averages((found, predicted, actual), averaged),
         **{name: _weighted_mean(column, weights) for name, column in by_film.items()},
         "micro_average_precision": _micro_average_precision(Y, P, weights),
-        **_of_values_alone(Y, P, average_precision),
+        **_of_values_alone(Y, P, average_precision[averaged]),
         "brier": _weighted_mean(calibration.squared_errors(Y, P), weights),
     }
     for name, mask in groups.items():
@@ -271,7 +291,7 @@ def _resampled(
 
 
 def _of_values_alone(Y: Bools, P: Array, average_precision: Array) -> dict[str, Array]:
-    """What never has an interval, shape (1,) each, given each genre's average precision (g,)."""
+    """What never has an interval, shape (1,) each, given average precisions of genres."""
     return {
         "macro_average_precision": metrics.mean_over(
             average_precision[None], ~np.isnan(average_precision)[None]
@@ -280,8 +300,15 @@ def _of_values_alone(Y: Bools, P: Array, average_precision: Array) -> dict[str, 
     }
 
 
-def _without_support_count(averages: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: values for name, values in averages.items() if name != "genres_with_support"}
+def _count_averages(counts: tuple[Array, Array, Array], averaged: Bools) -> dict[str, Array]:
+    """Micro averages over every genre, the others over those of the mask."""
+    over_all = metrics.count_averages(*counts)
+    over_genres = metrics.count_averages(*(of[:, averaged] for of in counts))
+    return {
+        name: values if name.startswith("micro") else over_genres[name]
+        for name, values in over_all.items()
+        if name != "genres_with_support"
+    }
 
 
 def _weighted_mean(values: Array, weights: npt.NDArray[np.float32]) -> Array:

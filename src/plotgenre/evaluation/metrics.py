@@ -108,12 +108,15 @@ def per_genre(Y: Bools, P: Array, D: Bools) -> dict[str, Array]:
 
 
 def frequency_buckets(train_counts: npt.ArrayLike) -> dict[str, Bools]:
-    """Genres by films in train: head (500 and more), mid (50 to 499), tail; masks of shape (g,)."""
+    """Genres by films in train: head (500 and more), mid (50 to 499), tail; masks of shape (g,).
+
+    A count below 0, as of a name that a model does not know, is in none.
+    """
     counts = np.asarray(train_counts)
     return {
         "head": counts >= _HEAD,
         "mid": (counts >= _MID) & (counts < _HEAD),
-        "tail": counts < _MID,
+        "tail": (counts >= 0) & (counts < _MID),
     }
 
 

@@ -52,7 +52,7 @@ class Scores:
     thresholds
         One per genre, shape (g,), float32.
     train_counts
-        Train films of each genre, shape (g,), int64.
+        Train films of each genre, shape (g,), int64; -1 for a name that the model does not know.
 
     Raises
     ------

@@ -53,7 +53,8 @@ def score_baseline(
     """
     k = _best_k(Y, train_counts)
     chosen = top_genres(train_counts, k)
-    share = train_counts * (Y.sum() / len(Y) / max(train_counts.sum(), 1))
+    films = train_counts.clip(0)
+    share = films * (Y.sum() / len(Y) / max(films.sum(), 1))
     prior = np.broadcast_to(np.minimum(share, 1).astype(np.float32), P.shape)
     # Out of the reach of any share, so that equally frequent genres cannot slip in.
     cut = np.where(chosen, 0.0, 2.0).astype(np.float32)
@@ -64,6 +65,7 @@ def score_baseline(
         (prior, prior >= cut),
         (P, D),
         groups,
+        averaged=train_counts >= 0,
         resamples=resamples,
     )
     order = np.argsort(-train_counts, kind="stable")[:k]

@@ -94,7 +94,11 @@ def _contents(
     P, Y, D = cells
     genres = tuple(shortened(genre, _LONGEST_NAME) for genre in evaluation.genres)
     thresholds = np.array(evaluation.thresholds, dtype=np.float32)
-    train_counts = np.array([row.train_films for row in evaluation.per_genre])
+    account = evaluation.account
+    unknown = set() if account is None else {one.name for one in account.unknown}
+    train_counts = np.array(
+        [-1 if row.genre in unknown else row.train_films for row in evaluation.per_genre]
+    )
     support = np.asarray(Y.any(axis=0))
     baseline = score_baseline(P, Y, D, genres, train_counts, resamples=resamples)
     best, worst = best_and_worst(P, Y, D)
