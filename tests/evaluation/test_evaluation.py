@@ -219,7 +219,12 @@ def test_a_name_that_the_model_does_not_know_is_missed_but_no_genre_of_its_avera
     thresholds = np.append(THRESHOLDS, np.float32(1))
     with_name = evaluate(P, more, thresholds, (*GENRES, "Unknown"), counts, resamples=0)
     without = evaluate(P[:, :5], Y, THRESHOLDS, GENRES, TRAIN_COUNTS, resamples=0)
-    for metric in ("macro_f1_supported", "weighted_f1", "macro_average_precision", "top20_micro_f1"):
+    for metric in (
+        "macro_f1_supported",
+        "weighted_f1",
+        "macro_average_precision",
+        "top20_micro_f1",
+    ):
         assert with_name.metrics[metric] == pytest.approx(without.metrics[metric], nan_ok=True)
     for metric in ("micro_f1", "micro_recall", "samples_f1"):
         assert with_name.metrics[metric].value < without.metrics[metric].value

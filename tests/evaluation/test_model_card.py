@@ -66,7 +66,7 @@ def test_scores_are_a_table():
     evaluation = evaluate(P, Y, thresholds, list(FILMS), np.array(list(FILMS.values())))
     card = model_card(RECIPE, FILMS, evaluation)
     assert "## Scores on 210 test films" in card
-    assert "Over the 2 genres of train that have a test film" in card
+    assert "Macro averages are over the 2 genres of train that have a test film" in card
     rows = [line for line in card.splitlines() if line.startswith("| ")]
     assert rows[0] == "| metric | value | interval |"
     assert "| micro-F1 | 1.000 | 1.000 to 1.000 |" in rows

@@ -12,6 +12,8 @@ from plotgenre.corpus.labels import Labels, folded
 from plotgenre.corpus.synonyms import normalised_name
 
 _SHOWN = 6
+# Of difflib's ratio; below it names have little in common but their length.
+_SIMILAR = 0.8
 # Below this share of labels that the model knows, its scores are mostly about names.
 _FEW = 0.5
 
@@ -168,7 +170,7 @@ def _nearest(name: str, vocabulary: Sequence[str]) -> str | None:
     if (found := next(same, None)) is not None:
         return found
     spelled = {folded(one): one for one in vocabulary}
-    close = get_close_matches(folded(name), spelled, n=1)
+    close = get_close_matches(folded(name), spelled, n=1, cutoff=_SIMILAR)
     return spelled[close[0]] if close else None
 
 

@@ -188,18 +188,23 @@ def _scores(evaluation: Evaluation) -> str:
         for row in commonest
         if row.support
     )
+    account = "".join(
+        f"\n- {_text(sentence)}"
+        for sentence in (evaluation.account.sentences() if evaluation.account else ())
+    )
     return f"""
 ## Scores on {evaluation.films:,} test films
 
-Over the {evaluation.genres_with_support} genres of train that have a test film; 95 % bootstrap
-intervals over films. Genres that the model left out count as never predicted. Where no word says
-otherwise, higher is better. A value without an interval depends on how many films there are, or
-they are too few: it cannot be compared across test sets.
+Macro averages are over the {evaluation.genres_with_support} genres of train that have a test film,
+all others over every genre. A genre that the model left out counts as never predicted. Intervals
+are 95 % bootstrap ones over films. Where no word says otherwise, higher is better. A value without
+an interval depends on how many films there are, or they are too few: it cannot be compared across
+test sets.
 
 | metric | value | interval |
 |---|---|---|
 {rows}
-
+{account and account + chr(10)}
 The genres with most test films:
 
 | genre | train films | test films | precision | recall | F1 | average precision |
