@@ -96,6 +96,8 @@ def test_averages_over_genres_need_films_of_each_genre():
             assert ours[metric].known
         assert ours["common_macro_f1"].known
         assert ours["common_brier"].known
+        rarest = bootstrap(Y, P, D, {"rare": np.array([False, False, True])}, resamples=20)
+        assert rarest["rare_brier"].known == known
 
 
 def test_too_few_films_have_values_alone():
