@@ -116,9 +116,9 @@ def test_a_disk_without_locks_is_told(tmp_path, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(filelock.FileLock, "acquire", refused)
-    with pytest.warns(match="is on a disk without file locks, so no other run may write there"):
-        with locked(tmp_path / "out"):
-            pass
+    told = pytest.warns(match="on a disk without file locks, so no other run may write there")
+    with told, locked(tmp_path / "out"):
+        pass
 
 
 def test_two_runs_at_once_make_one_output(table, contents):

@@ -64,7 +64,7 @@ def films_in(tmp_path):
 )
 def test_the_output_is_no_input_and_lies_in_none(batch, contents, films_in, source, output, force):
     before = contents(films_in)
-    with pytest.raises(BatchError, match="expected (it|the output) elsewhere"):
+    with pytest.raises(BatchError, match=r"expected (it|the output) elsewhere"):
         batch([f"{films_in}/{source}"], f"{films_in}/{output}", force=force)
     assert contents(films_in) == before
 
@@ -78,7 +78,6 @@ def test_addresses_are_compared_as_paths_are(batch, contents, films_in):
     assert contents(films_in) == before
 
 
-@pytest.mark.skipif(not os.path.exists("/tmp"), reason="")  # noqa: PTH110
 def test_capitals_do_not_matter_where_the_filesystem_says_so(batch, contents, tmp_path):
     (tmp_path / "films.jsonl").write_text(ROW)
     if not (tmp_path / "FILMS.jsonl").exists():
@@ -98,7 +97,6 @@ def test_a_glob_passes_over_what_the_batch_has_written(batch, lines, tmp_path):
     assert len(lines(out)) == 2
     assert batch([tmp_path / "*.json*"], out, resume=True).tagged == 0
     batch([tmp_path / "*.jsonl"], tmp_path / "parts")
-    assert batch([tmp_path / "[ab]*.jsonl", tmp_path / "p*/*"], tmp_path / "new").rows == 4
     with pytest.raises(CorpusError, match="is all that there is to read, and is the output"):
         batch([tmp_path / "parts" / "*"], tmp_path / "parts")
 
@@ -147,15 +145,13 @@ def test_folders_without_a_manifest_and_files_are_left_alone(batch, contents, ta
     before = contents(tmp_path)
     for output, sentence in {
         "mine": r"mine holds sub and no manifest",
-        "mine/summary": None,
         "x.csv": r"x\.csv\.parts holds letter\.txt and no manifest",
         "out.csv": r"out\.csv is a folder; expected a file",
         "mine/.git/HEAD": "HEAD is a file; expected a folder",
     }.items():
-        if sentence is not None:
-            with pytest.raises(BatchError, match=sentence):
-                batch([table], tmp_path / output)
-            assert contents(tmp_path) == before
+        with pytest.raises(BatchError, match=sentence):
+            batch([table], tmp_path / output)
+        assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -229,7 +225,7 @@ def test_a_stray_part_is_told_not_removed(batch, table):
     batch([table], out, rows_per_part=50)
     (out / "part-00000-000001.jsonl").unlink()
     (out / "part-00000-000009.jsonl").write_text("mine\n")
-    with pytest.raises(BatchError, match="holds part-00000-000009.jsonl, which would be read as"):
+    with pytest.raises(BatchError, match=r"holds part-00000-000009\.jsonl, which would be read as"):
         batch([table], out, rows_per_part=50)
     assert (out / "part-00000-000009.jsonl").read_text() == "mine\n"
 
@@ -267,7 +263,7 @@ def test_a_part_that_somebody_changed_is_made_again_with_force_alone(batch, tabl
         part.write_bytes(changed)
         # However often it is asked: the manifest goes on to know what was there.
         for _ in range(2):
-            with pytest.raises(BatchError, match="000001.jsonl was changed after it was written"):
+            with pytest.raises(BatchError, match=r"000001\.jsonl was changed after it was written"):
                 batch([table], out, rows_per_part=25, resume=True)
             assert part.read_bytes() == changed
         assert batch([table], out, rows_per_part=25, force=True).tagged == 25

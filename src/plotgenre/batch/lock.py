@@ -40,7 +40,10 @@ def locked(folder: Path) -> Iterator[None]:
         If the folder cannot be made or locked.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
-    stays = folder.is_dir() and not any(folder.iterdir())
+    stays = False
+    # Another run may be removing it.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        stays = not any(folder.iterdir())
     lock = None
     try:
         lock = _acquired(folder)
@@ -69,17 +72,19 @@ def _acquired(folder: Path) -> BaseFileLock:
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / _LOCK)
-    for _ in range(_ATTEMPTS):
-        folder.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except Timeout:
             raise BatchError(
                 f"another run writes to {folder}{_owner(folder)}; expected it to end first, or "
                 "another name for the output"
             ) from None
-        except FileNotFoundError:
-            # A run that has just ended removed the folder in between.
+        except (FileNotFoundError, FileExistsError):
+            # A run that has just ended may have removed the folder in between.
+            if attempt == _ATTEMPTS:
+                raise
             continue
         except OSError as refused:
             if refused.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
@@ -89,8 +94,8 @@ def _acquired(folder: Path) -> BaseFileLock:
                 PlotgenreWarning,
                 stacklevel=2,
             )
-        return lock
-    raise BatchError(f"{folder} was removed again and again; expected a folder that stays")
+        break
+    return lock
 
 
 def _owner(folder: Path) -> str:

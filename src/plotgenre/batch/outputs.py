@@ -218,8 +218,9 @@ class Output:
 
     def _manifests(self) -> tuple[Manifest | None, Manifest | None]:
         """Those among the parts and beside the file."""
-        beside = None if self.file is None else Manifest.load(*self._beside(self.file))
-        return Manifest.load(self.folder), beside
+        # In this order, since a run that ends writes the other one before it removes the first.
+        among = Manifest.load(self.folder)
+        return among, None if self.file is None else Manifest.load(*self._beside(self.file))
 
     def _beside(self, file: Path) -> tuple[LocalFolder, str]:
         # Readers of a folder as one table pass over what begins so.

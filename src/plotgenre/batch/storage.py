@@ -136,11 +136,11 @@ class LocalFolder:
         return str(self.path)
 
     def sizes(self) -> dict[str, int]:  # noqa: D102
-        if not self.path.is_dir():
+        try:
+            files = [*self.path.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
             return {}
-        visible = [file for file in self.path.iterdir() if not file.name.startswith(".")]
-        # A link to nowhere is there too.
-        return {file.name: file.stat().st_size if file.exists() else -1 for file in visible}
+        return {file.name: _size(file) for file in files if not file.name.startswith(".")}
 
     def read(self, name: str) -> bytes | None:  # noqa: D102
         try:
@@ -259,6 +259,14 @@ def opened(address: str) -> tuple[Any, str]:
     except (ValueError, OSError) as refused:
         raise InputError(f"the address {address} cannot be opened: {refused}") from refused
     return filesystem, path.rstrip("/")
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        # A link to nowhere is there too.
+        return -1
 
 
 def _identity(path: Path) -> Hashable:
