@@ -140,12 +140,14 @@ def test_folders_without_a_manifest_and_files_are_left_alone(batch, contents, ta
     folder.mkdir()
     own_files(folder)
     (tmp_path / "out.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "x.csv.parts").mkdir()
     (tmp_path / "x.csv.parts" / "letter.txt").write_text("dear")
     before = contents(tmp_path)
     for output, sentence in {
         "mine": r"mine holds sub and no manifest",
         "x.csv": r"x\.csv\.parts holds letter\.txt and no manifest",
+        "pipe.csv": r"pipe\.csv is no regular file",
         "out.csv": r"out\.csv is a folder; expected a file",
         "mine/.git/HEAD": "HEAD is a file; expected a folder",
     }.items():

@@ -116,6 +116,8 @@ class Output:
                 raise BatchError(
                     f"{self.file} is a folder; expected a file, or a name without ending"
                 )
+            if not self.file.is_file():
+                raise BatchError(f"{self.file} is no regular file; expected one, or a new name")
             joined = _sha256(self.file)
             if manifest is None and beside is not None and joined in beside.joined:
                 # Without its parts nothing can be added to it.
@@ -166,15 +168,11 @@ class Output:
 
     def check(self, manifest: Manifest) -> None:
         """Raise BatchError if parts are missing, or other files would be read as parts."""
-        sizes = self.folder.sizes()
-        names = {manifest.name_of(part): part.bytes for part in manifest}
-        if lost := [name for name, size in names.items() if sizes.get(name) != size]:
-            raise BatchError(
-                f"{self.folder.name}/{lost[0]} was lost or changed after it was written; the same "
-                "command makes it again"
-            )
-        strays = sorted(name for name in sizes.keys() - names if _PART_NAME.fullmatch(name))
-        if strays and self.file is None:
+        if lost := self.lost(manifest):
+            raise self._lost(manifest, lost[0])
+        names = {*map(manifest.name_of, manifest)}
+        strays = sorted(filter(_PART_NAME.fullmatch, self.folder.sizes().keys() - names))
+        if strays:
             raise BatchError(
                 f"{self.folder.name} holds {strays[0]}, which would be read as a part of the batch "
                 "and is none; expected it elsewhere"
@@ -236,6 +234,12 @@ class Output:
                 "name, or --force to replace it"
             )
 
+    def _lost(self, manifest: Manifest, part: Part) -> BatchError:
+        return BatchError(
+            f"{self.folder.name}/{manifest.name_of(part)} was lost or changed after it was "
+            "written; the same command makes it again"
+        )
+
     def _is_there(self, manifest: Manifest, part: Part) -> bool:
         data = self.folder.read(manifest.name_of(part))
         return data is not None and sha256_of(data) == part.sha256
@@ -248,10 +252,7 @@ class Output:
         for part in manifest:
             data = self.folder.read(manifest.name_of(part))
             if data is None or sha256_of(data) != part.sha256:
-                raise BatchError(
-                    f"{self.folder.name}/{manifest.name_of(part)} was lost or changed after it was "
-                    "written; the same command makes it again"
-                )
+                raise self._lost(manifest, part)
             yield io.BytesIO(data)
 
 

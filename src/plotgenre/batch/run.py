@@ -210,8 +210,10 @@ def _run(
     finally:
         # After an interrupt too: what is written and not recorded would be written again.
         manifest.save(output.folder)
-    output.check(manifest)
-    output.join(manifest, form, settings.force)
+    if output.file is None:
+        output.check(manifest)
+    else:
+        output.join(manifest, form, settings.force)
     return watch.summary(settings)
 
 
