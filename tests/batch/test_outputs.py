@@ -272,6 +272,20 @@ def test_a_part_that_somebody_changed_is_made_again_with_force_alone(batch, tabl
         assert part.read_bytes() == original
 
 
+def test_a_changed_part_is_not_deleted_even_with_force(batch, table):
+    out = table.with_name("out")
+    batch([table], out, rows_per_part=25)
+    part = out / "part-00000-000004.jsonl"
+    part.write_text("mine\n")
+    with pytest.raises(
+        BatchError, match=r"holds part-00000-000004\.jsonl, .*expected it elsewhere"
+    ):
+        batch([table], out, rows_per_part=50, force=True)
+    assert part.read_text() == "mine\n"
+    part.rename(table.with_name("mine"))
+    assert batch([table], out, rows_per_part=50, resume=True).tagged == 0
+
+
 def test_a_part_changed_while_the_batch_runs_is_told(batch, table):
     for name in ("out", "out.jsonl"):
         parts = table.with_name("out.jsonl.parts" if name == "out.jsonl" else name)
@@ -339,3 +353,27 @@ def test_a_file_whose_manifest_no_longer_fits(batch, table, change):
             batch([table], out, resume=True)
         assert batch([table], out, force=True).tagged == 120
     assert out.read_bytes() == data
+
+
+def test_a_kill_between_two_files_of_one_batch(batch, lines, table, tmp_path, monkeypatch):
+    """The first is without an input that could not be read; it is not taken for somebody else's."""
+    out, late = tmp_path / "out.jsonl", tmp_path / "late.csv"
+    late.write_text("id,text2\n1,x\n")
+    assert batch([table, late], out).unreadable
+    late.write_text(f"id,plot\n1,{PLOT}\n")
+    replace = type(out).replace
+
+    def killed(path, target):
+        if target == out:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(out), "replace", killed)
+            with pytest.raises(KeyboardInterrupt):
+                batch([table, late], out)
+        assert len(lines(out)) == 120
+    batch([table, late], out)
+    assert len(lines(out)) == 121
+    assert not tmp_path.joinpath("out.jsonl.parts").exists()
