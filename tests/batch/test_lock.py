@@ -70,8 +70,8 @@ def test_a_lock_leaves_nothing(tmp_path):
         assert len(list(out.iterdir())) == 2
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "empty").mkdir()
-    with locked(tmp_path / "empty"):
-        pass
+    with pytest.raises(KeyError), locked(tmp_path / "empty"):
+        raise KeyError
     (tmp_path / "filled").mkdir()
     with locked(tmp_path / "filled"):
         (tmp_path / "filled" / "a").write_text("")

@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder against other runs; makes it, and removes it in the end if it is empty then.
 
     The operating system gives the lock up when its process ends, however it ends, so that a stale
-    one is taken over. A folder that was there before, and empty, stays.
+    one is taken over. A folder that was there before, and empty, stays if the run fails.
 
     Raises
     ------
@@ -54,6 +54,8 @@ def locked(folder: Path) -> Iterator[None]:
         }
         write_file(folder / _OWNER, json.dumps(owner).encode())
         yield
+        # After a run that came to its end nobody misses it.
+        stays = False
     finally:
         if lock is not None:
             (folder / _OWNER).unlink(missing_ok=True)
