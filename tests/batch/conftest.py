@@ -31,8 +31,11 @@ def films():
 def batch():
     """Run a batch of words alone; settings and engine may be given."""
 
-    def run(inputs, output, *, engine=run_here, listener=None, plot_column="plot", **settings):
-        worker = GenreWorker(fast=True, plot_column=plot_column)
+    def run(
+        inputs, output, *, engine=run_here, listener=None, plot_column="plot", model="films",
+        **settings
+    ):  # fmt: skip
+        worker = GenreWorker(model=model, fast=True, plot_column=plot_column)
         chosen = BatchSettings(output=str(output), **settings)
         return run_batch([str(one) for one in inputs], chosen, worker, engine, listener)
 
@@ -48,3 +51,43 @@ def lines():
         return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def stopped_after():
+    """The local engine, interrupted when it has written so many parts."""
+
+    def engine(parts):
+        def run(readings, maker):
+            for i, made in enumerate(run_here(readings, maker)):
+                if i == parts:
+                    raise KeyboardInterrupt
+                yield made
+
+        return run
+
+    return engine
+
+
+@pytest.fixture
+def table(tmp_path, films):
+    """The films' ids and plots in a CSV in a folder of its own."""
+    path = tmp_path / "films.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "plot"])
+        writer.writerows([film["id"], film["plot"]] for film in films)
+    return path
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """All that a folder holds, by relative path: bytes of files, None for folders."""
+
+    def of(folder):
+        return {
+            str(one.relative_to(folder)): one.read_bytes() if one.is_file() else None
+            for one in sorted(folder.rglob("*"))
+        }
+
+    return of

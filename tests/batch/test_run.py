@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from plotgenre.batch.forms import JsonLines
-from plotgenre.batch.local import run_here
 from plotgenre.batch.manifest import MANIFEST
+from plotgenre.batch.storage import LocalFolder, unfinished_name
 from plotgenre.errors import BatchError, CorpusError, InputError, MissingExtraError
 
 PLOT = "A ghost haunts the cellar of an old house."
@@ -22,23 +22,6 @@ def write_csv(path, rows, header=("id", "plot")):
         writer.writerow(header)
         writer.writerows(rows)
     return path
-
-
-def stopped_after(parts):
-    """The local engine, interrupted when it has written so many parts."""
-
-    def run(readings, maker):
-        for i, made in enumerate(run_here(readings, maker)):
-            if i == parts:
-                raise KeyboardInterrupt
-            yield made
-
-    return run
-
-
-@pytest.fixture
-def table(tmp_path, films):
-    return write_csv(tmp_path / "films.csv", [[film["id"], film["plot"]] for film in films])
 
 
 # ---------------------------------------------------------- what comes out
@@ -60,7 +43,8 @@ def test_rows_keep_their_order_their_columns_and_get_genres(batch, lines, table,
     assert [one.rows for one in seen] == [50, 100, 120, 120]
     assert {one.total for one in seen} == {120}
     assert seen[0].left > 0 == seen[-1].left
-    assert sorted(path.name for path in table.parent.iterdir()) == ["films.csv", "out.jsonl"]
+    left = ["_out.jsonl.manifest.json", "films.csv", "out.jsonl"]
+    assert sorted(path.name for path in table.parent.iterdir()) == left
 
 
 def test_all_that_a_csv_can_hold_is_carried(batch, tmp_path):
@@ -144,11 +128,13 @@ def test_a_value_that_a_column_cannot_hold_is_told(batch, tmp_path):
 
 
 def test_many_forms_at_once_into_a_folder(batch, lines, tmp_path):
-    pq.write_table(pa.table({"id": ["p"], "plot": [PLOT]}), tmp_path / "c.parquet")
-    (tmp_path / "b.tsv").write_text(f"id\tPlot\nt\t{PLOT}\n")
-    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps({"plot": PLOT}).encode()))
-    (tmp_path / "notes.txt").write_text("no films")
-    batch([tmp_path], tmp_path / "tagged")
+    source = tmp_path / "dump"
+    source.mkdir()
+    pq.write_table(pa.table({"id": ["p"], "plot": [PLOT]}), source / "c.parquet")
+    (source / "b.tsv").write_text(f"id\tPlot\nt\t{PLOT}\n")
+    (source / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps({"plot": PLOT}).encode()))
+    (source / "notes.txt").write_text("no films")
+    batch([source], tmp_path / "tagged")
     rows = lines(tmp_path / "tagged")
     assert [row["id"] for row in rows] == ["a.jsonl.gz:1", "t", "p"]
     assert len({str(row["genres"]) for row in rows}) == 1
@@ -165,7 +151,7 @@ def test_a_folder_of_parquet_parts_is_one_dataset(batch, table):
 # ------------------------------------------------------ interrupted and resumed
 
 
-def test_an_interrupted_batch_goes_on_where_it_stopped(batch, lines, table):
+def test_an_interrupted_batch_goes_on_where_it_stopped(batch, lines, table, stopped_after):
     out, whole = table.with_name("out.jsonl"), table.with_name("whole.jsonl")
     with pytest.raises(KeyboardInterrupt):
         batch([table], out, rows_per_part=25, engine=stopped_after(2))
@@ -181,12 +167,12 @@ def test_an_interrupted_batch_goes_on_where_it_stopped(batch, lines, table):
     assert not parts.exists()
 
 
-def test_a_part_that_is_not_recorded_is_written_again(batch, lines, table):
+def test_a_part_that_is_not_recorded_is_written_again(batch, lines, table, stopped_after):
     out = table.with_name("out")
     with pytest.raises(KeyboardInterrupt):
         batch([table], out, rows_per_part=25, engine=stopped_after(2))
     (out / "part-00000-000003.jsonl").write_text('{"half": \n')
-    (out / ".part-00000-000004.jsonl-x").mkdir()
+    (out / unfinished_name()).write_text('{"half": \n')
     batch([table], out, rows_per_part=25)
     assert len(lines(out)) == 120
     assert [path.name for path in out.glob(".*")] == []
@@ -213,7 +199,7 @@ def test_a_kill_while_parts_are_joined_leaves_nothing_beside_the_file(
 def test_a_complete_folder_is_tidied_too(batch, table):
     out = table.with_name("out")
     batch([table], out)
-    (out / ".manifest.json-x").mkdir()
+    (out / unfinished_name()).write_text("")
     batch([table], out, resume=True)
     assert [path.name for path in out.glob(".*")] == []
 
@@ -236,27 +222,33 @@ def test_a_complete_output_is_refused_but_with_resume(batch, table, name):
     assert (summary.tagged, summary.unreadable) == (0, {})
 
 
-def test_killed_after_the_file_was_made_and_before_the_parts_went(batch, lines, table, monkeypatch):
+# The manifest goes first, then the parts.
+@pytest.mark.parametrize("survived", [0, 1, 2])
+def test_killed_after_the_file_was_made_and_while_the_parts_went(
+    batch, lines, table, monkeypatch, survived
+):
     out, parts = table.with_name("out.jsonl"), table.with_name("out.jsonl.parts")
+    remove = LocalFolder.remove
+    gone = []
+
+    def removed(folder, name):
+        if len(gone) == survived:
+            raise KeyboardInterrupt
+        gone.append(name)
+        remove(folder, name)
+
     with monkeypatch.context() as patch:
-        patch.setattr("plotgenre.batch.storage.LocalFolder.remove", _killed)
+        patch.setattr(LocalFolder, "remove", removed)
         with pytest.raises(KeyboardInterrupt):
-            batch([table], out)
+            batch([table], out, rows_per_part=50)
     assert out.exists()
-    assert batch([table], out).tagged == 0
+    assert len(list(parts.glob("*.jsonl"))) == 3 - max(survived - 1, 0)
+    assert batch([table], out, rows_per_part=50, resume=survived > 0).tagged == 0
     assert len(lines(out)) == 120
-    # And killed while they went.
-    parts.mkdir()
-    (parts / "part-00000-000000.jsonl").write_text("")
-    assert batch([table], out, resume=True).tagged == 0
     assert not parts.exists()
 
 
-def _killed(*_):
-    raise KeyboardInterrupt
-
-
-def test_what_changed_is_named(batch, table, tmp_path):
+def test_what_changed_is_named(batch, table, tmp_path, stopped_after):
     out = table.with_name("out")
     other = write_csv(tmp_path / "other.csv", [["a", PLOT]])
     with pytest.raises(KeyboardInterrupt):
@@ -312,12 +304,6 @@ def test_unreadable_files_are_named_and_the_rest_goes_on(batch, lines, table, tm
     assert ids == ["p", *map(str, range(30)), "1", *(f"film-{i:03}" for i in range(1, 121))]
 
 
-def test_a_header_alone_is_no_film(batch, tmp_path):
-    (tmp_path / "head.csv").write_text("id,plot\n")
-    summary = batch([tmp_path / "head.csv"], tmp_path / "out.jsonl")
-    assert list(summary.unreadable.values()) == ["no film in head.csv; expected at least one"]
-
-
 def test_a_file_that_breaks_late_gives_the_rows_before(batch, lines, tmp_path):
     rows = "".join(f'{{"id": {i}, "plot": "{PLOT} {i * i}"}}\n' for i in range(5000))
     data = rows.encode()
@@ -345,40 +331,9 @@ def test_refusals(batch, table, inputs, options, error, sentence):
     assert [path.name for path in table.parent.iterdir()] == ["films.csv"]
 
 
-def test_the_output_is_no_input_of_its_own(batch, lines, table):
-    out = table.with_name("out.jsonl")
-    broken = table.with_name("broken.jsonl")
-    broken.write_text("\n")
-    assert batch([table.parent], out).unreadable.keys() == {str(broken)}
-    # The output stands beside the inputs now, and its parts wait for the broken one.
-    broken.write_text('{"plot": "War."}\n')
-    assert batch([table.parent], out).tagged == 1
-    assert len(lines(out)) == 121
-
-
 def test_standard_input_cannot_be_resumed(batch, tmp_path):
     with pytest.raises(InputError, match="standard input cannot be read again"):
         batch(["-"], tmp_path / "out")
-
-
-def test_other_peoples_folders_and_files_are_left_alone(batch, table, tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "letter.txt").write_text("dear")
-    with pytest.raises(BatchError, match=r"mine holds letter\.txt and no manifest"):
-        batch([table], folder)
-    with pytest.raises(BatchError, match=r"letter\.txt is a file; expected a folder"):
-        batch([table], folder / "letter.txt")
-    (folder / MANIFEST).write_text("{}")
-    with pytest.raises(BatchError, match="is no manifest of a batch"):
-        batch([table], folder)
-    (folder / MANIFEST).write_text('{"format": 99}')
-    with pytest.raises(BatchError, match="has format 99; expected 1"):
-        batch([table], folder)
-    (tmp_path / "out.csv").mkdir()
-    with pytest.raises(BatchError, match="is a folder; expected a file"):
-        batch([table], tmp_path / "out.csv")
-    assert (folder / "letter.txt").read_text() == "dear"
 
 
 def test_without_pyarrow_text_goes_and_parquet_is_named(batch, lines, table, monkeypatch):

@@ -2,7 +2,16 @@
 
 import pytest
 
-from plotgenre.batch.storage import LocalFolder, below, folder_at, open_file, opened
+from plotgenre.batch.storage import (
+    LocalFolder,
+    below,
+    folder_at,
+    lineage,
+    local_path,
+    open_file,
+    opened,
+    unfinished_name,
+)
 from plotgenre.errors import BatchError, CorpusError, InputError
 
 PLOT = "A ghost haunts the cellar of an old house."
@@ -24,31 +33,70 @@ def folder(request, tmp_path):
 
 
 def test_a_folder_of_whole_files(folder, tmp_path):
-    assert folder.names() == set()
+    assert folder.sizes() == {}
+    assert folder.read("a") is None
     folder.write("a", b"1")
-    folder.write("a", b"2")
+    folder.write("a", b"23")
     folder.write("b", b"")
-    assert folder.names() == {"a", "b"}
-    with folder.open("a") as file:
-        assert file.read() == b"2"
+    assert folder.sizes() == {"a": 2, "b": 0}
+    assert folder.read("a") == b"23"
     folder.remove("b")
     folder.remove("b")
+    assert folder.read("b") is None
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["a"]
-    with pytest.raises(OSError, match="b"):
-        folder.open("b")
 
 
-def test_what_a_killed_writer_left_goes(folder, tmp_path):
+def test_what_a_killed_writer_left_goes_and_nothing_else_that_is_hidden(folder, tmp_path):
     folder.write("a", b"1")
-    left = tmp_path / "x" / ".a-left"
-    if isinstance(folder, LocalFolder):
-        left.mkdir()
-        (left / "a").write_bytes(b"half")
-    else:
-        left.write_bytes(b"half")
-    assert folder.names() == {"a"}
+    room = tmp_path / "x"
+    (room / unfinished_name()).write_bytes(b"half")
+    (room / ".plotgenre-notes").write_text("mine")
+    (room / ".git").mkdir()
+    (room / unfinished_name()).mkdir()
+    assert folder.sizes() == {"a": 1}
     folder.tidy()
-    assert [path.name for path in (tmp_path / "x").iterdir()] == ["a"]
+    left = {path.name for path in room.iterdir()}
+    assert {"a", ".plotgenre-notes", ".git"} < left
+    assert len(left) == 4
+
+
+def test_a_write_that_fails_leaves_the_older_file(folder, tmp_path, monkeypatch):
+    folder.write("a", b"1")
+
+    def refused(*_, **__):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("os.fsync", refused)
+    if isinstance(folder, LocalFolder):
+        with pytest.raises(OSError, match="disk is full"):
+            folder.write("a", b"2")
+        assert [path.name for path in (tmp_path / "x").iterdir()] == ["a"]
+    assert folder.read("a") == b"1"
+
+
+def test_one_place_has_one_identity_however_it_is_spelled(tmp_path):
+    place = tmp_path / "in" / "a.csv"
+    place.parent.mkdir()
+    place.write_text("x")
+    (tmp_path / "link.csv").symlink_to(place)
+    (tmp_path / "hard.csv").hardlink_to(place)
+    (tmp_path / "folder").symlink_to(place.parent)
+    spelled = ["in/a.csv", "in/../in/./a.csv", "new/../in/a.csv", "link.csv", "folder/a.csv"]
+    for one in spelled:
+        assert lineage(f"{tmp_path}/{one}") == lineage(str(place)), one
+        assert local_path(f"{tmp_path}/{one}") == place
+    assert lineage(f"{tmp_path}/hard.csv")[0] == lineage(str(place))[0]
+    assert lineage(place.as_uri()) == lineage(str(place))
+    assert lineage(str(place))[1] == lineage(str(tmp_path / "in"))[0]
+    assert lineage(str(tmp_path / "in" / "b.csv"))[0] != lineage(str(place))[0]
+
+
+def test_addresses_lie_in_each_other_too():
+    films = lineage("s3://b/films/")[0]
+    assert films in lineage("s3://b/films/2020/a.csv?region=x")
+    assert films not in lineage("s3://b/films2/a.csv")
+    assert films not in lineage("s3://b/films/a.csv?endpoint_override=localhost:9000")
+    assert local_path("s3://b/films") is None
 
 
 @pytest.mark.parametrize("inputs", [["in"], ["in/*.csv"], ["in/a.csv", "in/b.csv"]])

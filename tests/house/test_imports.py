@@ -65,6 +65,7 @@ OWNERS = {
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
     "prometheus_client": ("serving/",),
+    "filelock": ("batch/",),
     "pyarrow": ("batch/", "corpus/readers/"),
     "ray": ("batch/",),
     "typer": ("doors/",),

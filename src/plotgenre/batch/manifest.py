@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from plotgenre.batch.inputs import Input
@@ -16,7 +16,7 @@ from plotgenre.errors import BatchError
 MANIFEST = "_manifest.json"
 """Its name: whoever reads a folder as one table passes over what begins so."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -25,6 +25,8 @@ class InputRecord:
 
     Parameters
     ----------
+    location, name, format, bytes, modified, digest
+        As `Input` has them; the location identifies it, whatever the command called it.
     rows
         How many rows it has; None until it was read to its end.
     error
@@ -32,8 +34,11 @@ class InputRecord:
     """
 
     location: str
+    name: str
+    format: str
     bytes: int
     modified: int
+    digest: str
     rows: int | None = None
     error: str | None = None
 
@@ -50,11 +55,19 @@ class Manifest:
         In order.
     parts
         Those written: by input, then by chunk.
+    joined
+        SHA-256 of the one file that the parts were joined to; of two if a kill may have come
+        before the second replaced the first.
+    lost
+        Parts that are no longer there as they were written, and are to be written again. They
+        stay in the file until they are: it tells what somebody has changed from what was cut.
     """
 
     settings: dict[str, Any]
     inputs: list[InputRecord]
     parts: dict[int, dict[int, Part]] = field(default_factory=lambda: defaultdict(dict))
+    joined: list[str] = field(default_factory=list)
+    lost: set[Part] = field(default_factory=set)
 
     @classmethod
     def begun(cls, settings: dict[str, Any], inputs: Sequence[Input]) -> Manifest:
@@ -62,33 +75,36 @@ class Manifest:
         return cls(settings, [_record(one) for one in inputs])
 
     @classmethod
-    def load(cls, folder: Folder) -> Manifest | None:
-        """The manifest of a folder; None where there is none.
+    def load(cls, folder: Folder, name: str = MANIFEST) -> Manifest | None:
+        """The manifest in a folder; None where there is none.
 
         Raises
         ------
         BatchError
             If it is damaged, or of an unknown format.
         """
-        if MANIFEST not in folder.names():
+        data = folder.read(name)
+        if data is None:
             return None
-        place = f"{folder.name}/{MANIFEST}"
-        with folder.open(MANIFEST) as file:
-            data = file.read()
+        place = f"{folder.name}/{name}"
         try:
             told = json.loads(data)
             if told["format"] != _FORMAT:
-                raise BatchError(f"{place} has format {told['format']}; expected {_FORMAT}")
+                raise BatchError(
+                    f"{place} has format {told['format']}; expected {_FORMAT}, or another name for "
+                    "the output"
+                )
             manifest = cls(dict(told["settings"]), [InputRecord(**one) for one in told["inputs"]])
-            for one in told["parts"].values():
-                manifest.add(Part(one["input"], one["number"], one["rows"], one["errors"]))
+            for told_part in told["parts"].values():
+                manifest.add(Part(**{one.name: told_part[one.name] for one in fields(Part)}))
+            manifest.joined = [*map(str, told["joined"])]
             return manifest
         except (ValueError, TypeError, KeyError, AttributeError) as broken:
             if isinstance(broken, BatchError):
                 raise
             raise BatchError(f"{place} is no manifest of a batch: {broken}") from broken
 
-    def save(self, folder: Folder) -> None:
+    def save(self, folder: Folder, name: str = MANIFEST) -> None:
         """Write it at once or not at all.
 
         Raises
@@ -101,13 +117,14 @@ class Manifest:
             "complete": self.complete,
             "settings": self.settings,
             "inputs": [asdict(one) for one in self.inputs],
+            "joined": self.joined,
             "parts": {
                 self.name_of(part): asdict(part) | {"first": part.number * self.rows_per_part}
-                for part in self
+                for part in (*self, *self.lost)
             },
         }
         text = json.dumps(told, indent=1, ensure_ascii=False)
-        folder.write(MANIFEST, f"{text}\n".encode(errors="backslashreplace"))
+        folder.write(name, f"{text}\n".encode(errors="backslashreplace"))
 
     # ------------------------------------------------------------ how far it is
 
@@ -128,7 +145,8 @@ class Manifest:
 
     def done(self, number: int) -> frozenset[int]:
         """The chunks of an input whose parts are written."""
-        return frozenset(self.parts.get(number, ()))
+        parts = self.parts.get(number, {})
+        return frozenset(one for one, part in parts.items() if part not in self.lost)
 
     def unreadable(self) -> dict[str, str]:
         """Why inputs could not be read, by their locations."""
@@ -143,10 +161,11 @@ class Manifest:
         return sum(part.errors for part in self)
 
     def __iter__(self) -> Iterator[Part]:
-        """The parts, in the order of inputs and of their rows."""
+        """The parts that are written, in the order of inputs and of their rows."""
         for _, parts in sorted(self.parts.items()):
             for _, part in sorted(parts.items()):
-                yield part
+                if part not in self.lost:
+                    yield part
 
     def name_of(self, part: Part) -> str:
         """The name of a part's file."""
@@ -168,14 +187,25 @@ class Manifest:
             record = self.inputs[made.input]
             record.rows, record.error = made.rows, made.error
         else:
+            self.lost.discard(self.parts[made.input].get(made.number, made))
             self.parts[made.input][made.number] = made
 
-    def forget_unreadable(self, inputs: Sequence[Input]) -> None:
-        """Begin the inputs again that could not be read: somebody may have put them right."""
+    def begin_unreadable(self, inputs: Sequence[Input]) -> list[Part]:
+        """Begin the inputs again that could not be read, and tell which parts they had.
+
+        Somebody may have put them right.
+        """
+        had: list[Part] = []
         for number, one in enumerate(inputs):
             if self.inputs[number].error is not None:
                 self.inputs[number] = _record(one)
-                self.parts.pop(number, None)
+                had += self.parts.pop(number, {}).values()
+        return had
+
+    def named(self, inputs: Sequence[Input]) -> tuple[Input, ...]:
+        """The inputs, called as they were when the batch began: rows' ids may hold that."""
+        known = {one.location: one.name for one in self.inputs}
+        return tuple(replace(one, name=known[one.location]) for one in inputs)
 
     def differences(self, settings: dict[str, Any], inputs: Sequence[Input]) -> list[str]:
         """What is no longer as it was when the batch began, in words."""
@@ -190,12 +220,12 @@ class Manifest:
         changed += [f"{name} is gone" for name in before if name not in now]
         changed += [f"{name} is new" for name in now if name not in before]
         changed += [
-            f"{name} has changed since"
+            f"{name} {what}"
             for name, one in now.items()
             # What could not be read may have been put right.
             if (old := before.get(name)) is not None
             and old.error is None
-            and (old.bytes, old.modified) != (one.bytes, one.modified)
+            and (what := _difference(old, one)) is not None
         ]
         if not changed and list(before) != list(now):
             changed.append("the inputs stand in another order")
@@ -203,8 +233,28 @@ class Manifest:
 
 
 def _record(one: Input) -> InputRecord:
-    rows = None if one.error is None else 0
-    return InputRecord(one.location, one.bytes, one.modified, rows, one.error)
+    return InputRecord(
+        one.location,
+        one.name,
+        one.format,
+        one.bytes,
+        one.modified,
+        one.digest,
+        None if one.error is None else 0,
+        one.error,
+    )
+
+
+def _difference(old: InputRecord, now: Input) -> str | None:
+    if (old.bytes, old.modified) != (now.bytes, now.modified):
+        return "has changed since"
+    if now.error is not None:
+        return f"cannot be read any more: {now.error}"
+    if old.digest != now.digest:
+        return "has changed since"
+    if old.format != now.format:
+        return f"was read as {old.format}, is {now.format}"
+    return None
 
 
 def _changed(name: str, before: Any, now: Any) -> str:

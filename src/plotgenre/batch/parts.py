@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from plotgenre.batch.inputs import Input
 from plotgenre.batch.storage import Folder
 from plotgenre.batch.worker import ADDED, ERROR, GENRES, PROBABILITIES, GenreWorker
 from plotgenre.corpus.readers.rows import Row
+from plotgenre.errors import BatchError
 
 _BATCH_ROWS = 1024
 
@@ -46,12 +48,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part was written: how many rows it has, and how many of them an error."""
+    """A part was written: its rows, how many of them have an error, its size and SHA-256."""
 
     input: int
     number: int
     rows: int
     errors: int
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,9 @@ class PartMaker:
         How rows are written.
     folder
         Where parts are written.
+    changed
+        Names of parts that are there otherwise than they were written. One that was cut is
+        written again; in any other somebody may have worked, and it is refused.
     """
 
     worker: GenreWorker
@@ -128,12 +135,15 @@ class PartMaker:
     names: Mapping[str, str] = field(hash=False)
     form: Form
     folder: Folder
+    changed: frozenset[str] = frozenset()
 
     def __call__(self, chunk: Chunk) -> Part:
         """Write the part.
 
         Raises
         ------
+        BatchError
+            If somebody has changed the part that is there.
         OSError
             If it cannot be written.
         ArtefactError, EncoderError, MissingExtraError
@@ -145,9 +155,17 @@ class PartMaker:
             for row in self._tagged(chunk.rows[at : at + _BATCH_ROWS], self.inputs[chunk.input])
         ]
         data = self.form.encode(rows)
-        self.folder.write(part_name(chunk.input, chunk.number, self.form.kind), data)
+        self._write(part_name(chunk.input, chunk.number, self.form.kind), data)
         errors = sum(row[ERROR] is not None for row in rows)
-        return Part(chunk.input, chunk.number, len(rows), errors)
+        return Part(chunk.input, chunk.number, len(rows), errors, len(data), sha256_of(data))
+
+    def _write(self, name: str, data: bytes) -> None:
+        if name in self.changed and not data.startswith(self.folder.read(name) or b""):
+            raise BatchError(
+                f"{self.folder.name}/{name} was changed after it was written; expected it as it "
+                "was, or --force to make it again"
+            )
+        self.folder.write(name, data)
 
     def _tagged(self, rows: list[Row], source: Input) -> Iterator[dict[str, Any]]:
         plots = [row.values.get(source.plot) for row in rows]
@@ -164,6 +182,11 @@ class PartMaker:
                 unit = "line" if source.format == "jsonl" else "row"
                 own[ERROR] = f"{source.name}, {unit} {row.number}: {row.error}"
             yield own
+
+
+def sha256_of(data: bytes) -> str:
+    """The SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def part_name(input: int, number: int, kind: str) -> str:

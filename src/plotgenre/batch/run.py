@@ -43,7 +43,10 @@ class BatchSettings:
     rows_per_part
         Rows that are tagged and written at once: what is lost at most when a process is killed.
     resume
-        An output that is complete already is no mistake.
+        An output that is complete already is no mistake, if it is of these inputs and this model.
+    force
+        Begin anew where the output is complete, or is of other inputs, settings or another model;
+        replace somebody else's file of the output's name. A run that was interrupted goes on.
     """
 
     output: str
@@ -51,6 +54,7 @@ class BatchSettings:
     format: str = "auto"
     rows_per_part: int = Field(default=10_000, ge=1)
     resume: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,12 @@ class BatchSummary:
         Of these, rows that this run has written.
     unreadable
         Why inputs could not be read, or no further, by their locations.
+    without_rows
+        Names of inputs that hold no row.
     seconds
         That this run took to tag.
+    done_before
+        Whether there was nothing to do.
     """
 
     output: str
@@ -107,7 +115,9 @@ class BatchSummary:
     errors: int
     tagged: int
     unreadable: dict[str, str]
+    without_rows: list[str]
     seconds: float
+    done_before: bool
 
 
 def run_batch(
@@ -141,7 +151,8 @@ def run_batch(
     ------
     BatchError
         If the output is complete already, holds something else, or was begun with other inputs,
-        another model or other settings; says which.
+        another model or other settings, says which; if another run writes there; if output and
+        inputs lie in each other.
     CorpusError
         If there is no such input.
     ArtefactError, EncoderError, MissingExtraError
@@ -150,10 +161,22 @@ def run_batch(
         If the output cannot be written to.
     """
     output = Output.at(settings.output, settings.form)
-    manifest = output.begun()
-    if manifest is None and output.is_whole():
-        return _complete(settings, Manifest({}, []))
-    found = find_inputs(locations, settings.format, settings.output)
+    inputs = find_inputs(locations, settings.format, output)
+    # Asked before anything is written there, and again when nobody else can write.
+    output.begun(settings.force)
+    with output.locked():
+        return _run(inputs, output, settings, worker, engine, listener)
+
+
+def _run(
+    found: list[Input],
+    output: Output,
+    settings: BatchSettings,
+    worker: GenreWorker,
+    engine: Engine,
+    listener: Callable[[BatchProgress], None] | None,
+) -> BatchSummary:
+    manifest, whole = output.begun(settings.force)
     inputs = look_at(found, worker.plot_column)
     columns = carried(inputs)
     form = form_of(output.kind, list(columns.names.values()), columns.types)
@@ -167,16 +190,15 @@ def run_batch(
         # Parts of JSON lines need not have the same.
         "columns": [] if output.kind == "jsonl" else list(columns.names),
     }
+    if manifest is not None:
+        manifest = _resumed(manifest, whole, told, inputs, output, settings)
     if manifest is None:
         manifest = Manifest.begun(told, inputs)
-    else:
-        _refuse_changed(manifest, told, inputs, output)
-        manifest.forget_unreadable(inputs)
-        if manifest.complete and output.file is None and not manifest.unreadable():
-            output.tidy(manifest)
-            return _complete(settings, manifest)
+    elif _is_done(manifest, whole, output):
+        return _Watch(manifest, inputs).summary(settings, done_before=True)
     manifest.save(output.folder)
-    maker = PartMaker(worker, tuple(inputs), columns.names, form, output.folder)
+    changed = frozenset(() if settings.force else map(manifest.name_of, manifest.lost))
+    maker = PartMaker(worker, manifest.named(inputs), columns.names, form, output.folder, changed)
     watch = _Watch(manifest, inputs)
     readings = manifest.readings(inputs)
     try:
@@ -188,9 +210,49 @@ def run_batch(
     finally:
         # After an interrupt too: what is written and not recorded would be written again.
         manifest.save(output.folder)
-    output.tidy(manifest)
-    output.join(manifest, form)
+    if output.file is None:
+        output.check(manifest)
+    else:
+        output.join(manifest, form, settings.force)
     return watch.summary(settings)
+
+
+def _resumed(
+    manifest: Manifest,
+    whole: bool,
+    told: dict[str, Any],
+    inputs: Sequence[Input],
+    output: Output,
+    settings: BatchSettings,
+) -> Manifest | None:
+    """The manifest, which knows what is to be written again; None where all begins anew."""
+    if changed := manifest.differences(told, inputs):
+        if not settings.force:
+            raise BatchError(
+                f"{output.name} holds a batch that was begun differently: {'; '.join(changed[:3])};"
+                " expected the same command, another name for the output, or --force to begin anew"
+            )
+        output.remove(manifest, [*manifest])
+        return None
+    if whole:
+        # A kill while they were being removed may have left parts.
+        output.remove(manifest, [*manifest])
+    else:
+        output.remove(manifest, manifest.begin_unreadable(inputs))
+        manifest.lost = {*output.lost(manifest)}
+    if settings.resume or not _is_done(manifest, whole, output):
+        return manifest
+    if not settings.force:
+        raise BatchError(
+            f"{output.name} is complete already; expected another name, or --resume to be "
+            "content with it"
+        )
+    output.remove(manifest, [*manifest])
+    return None
+
+
+def _is_done(manifest: Manifest, whole: bool, output: Output) -> bool:
+    return whole or (output.file is None and manifest.complete and not manifest.unreadable())
 
 
 class _Watch:
@@ -233,31 +295,14 @@ class _Watch:
         rate = (self.rows - rows) / max(time.monotonic() - since, 1e-9)
         return BatchProgress(self.rows, None if self.unknown else self.total, self.errors, rate)
 
-    def summary(self, settings: BatchSettings) -> BatchSummary:
+    def summary(self, settings: BatchSettings, *, done_before: bool = False) -> BatchSummary:
         return BatchSummary(
             settings.output,
             self.rows,
             self.errors,
             self.rows - self.begun,
             self.manifest.unreadable(),
+            [one.name for one in self.manifest.inputs if one.rows == 0 and one.error is None],
             time.monotonic() - self.started,
+            done_before,
         )
-
-
-def _refuse_changed(
-    manifest: Manifest, told: dict[str, Any], inputs: Sequence[Input], output: Output
-) -> None:
-    if changed := manifest.differences(told, inputs):
-        raise BatchError(
-            f"{output.folder.name} holds a batch that was begun differently: "
-            f"{'; '.join(changed[:3])}; expected the same command, or another name for the output"
-        )
-
-
-def _complete(settings: BatchSettings, manifest: Manifest) -> BatchSummary:
-    if not settings.resume:
-        raise BatchError(
-            f"{settings.output} is complete already; expected another name, or --resume to be "
-            "content with it"
-        )
-    return _Watch(manifest, ()).summary(settings)

@@ -65,13 +65,16 @@ def _show(summary: BatchSummary) -> None:
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    if not summary.tagged and not summary.unreadable:
+    if summary.done_before:
         say(f"{summary.output} is complete: nothing to do")
         return
     rate = summary.tagged / max(summary.seconds, 1e-9)
     errors = f", {summary.errors:,} with an error" if summary.errors else ""
     say(f"{summary.output}: {summary.rows:,} rows{errors}; {summary.tagged:,} tagged now, "
         f"{rate:,.0f} a second")  # fmt: skip
+    if names := summary.without_rows:
+        others = f" and {len(names) - _SHOWN_FILES:,} more" if len(names) > _SHOWN_FILES else ""
+        say(f"0 rows in {', '.join(names[:_SHOWN_FILES])}{others}")
     for name, why in list(summary.unreadable.items())[:_SHOWN_FILES]:
         say(f"could not be read: {name}: {why}")
     if (more := len(summary.unreadable) - _SHOWN_FILES) > 0:

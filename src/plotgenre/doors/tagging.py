@@ -57,7 +57,12 @@ def tag(
     plot_column: PlotColumn = "plot",
     engine: Annotated[str, typer.Option(help="With -o: local, or ray.")] = "local",
     resume: Annotated[
-        bool, typer.Option("--resume", help="With -o: be content with a complete output.")
+        bool,
+        typer.Option("--resume", help="With -o: be content with a complete output of the same."),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="With -o: replace another output or file of its name."),
     ] = False,
     rows_per_part: Annotated[
         int, typer.Option(min=1, help="With -o: rows tagged and written at once.")
@@ -90,6 +95,7 @@ def tag(
                 format=format,
                 rows_per_part=rows_per_part,
                 resume=resume,
+                force=force,
             ),
             GenreWorker(
                 model=model, fast=fast, quick=quick, encoder=encoder, plot_column=plot_column
@@ -98,7 +104,7 @@ def tag(
             RaySettings(address=ray_address, workers=workers),
         )
         return
-    if engine != "local" or resume or workers is not None or ray_address is not None:
+    if engine != "local" or resume or force or workers is not None or ray_address is not None:
         raise InputError("an engine writes files; expected -o and where they are to be")
     shown = chosen_output(output_format, explain)
     films = read_films(plots or ["-"], format, plot_column)
