@@ -195,7 +195,7 @@ class TaggedRows(Response):
         return (f"the plot {wrong}" if wrong else None), plot
 
     async def _said(self, asked: _Asked) -> dict[str, Any]:
-        genres: list[dict[str, Any]] = []
+        answer: dict[str, Any] = {"genres": []}
         error = asked.error
         if asked.coming is not None:
             try:
@@ -204,10 +204,9 @@ class TaggedRows(Response):
                 error = refused.sentence
             else:
                 answer = self._service.reader.answer(asked.plot, logits[None], _NO_WISHES)
-                genres = answer["genres"]
                 self._service.metrics.plots(1)
         row = asked.row
-        return {"row": row.number, "values": row.values, "genres": genres, "error": error}
+        return {"row": row.number, "values": row.values, **answer, "error": error}
 
 
 class _Asked:
