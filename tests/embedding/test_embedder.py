@@ -56,7 +56,7 @@ def test_chunks_are_put_back_in_order_and_reported(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK_SLICES", 3)
-    monkeypatch.setattr(module, "_CHUNK_PLOTS", 2)
+    monkeypatch.setattr(module, "_CHUNK_CHARACTERS", 40)
     embedder = make()
     heard: list[EmbeddingProgress] = []
     vectors = embedder.embed(PLOTS, heard.append).vectors

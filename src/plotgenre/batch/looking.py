@@ -19,6 +19,8 @@ from plotgenre.corpus.readers.columns import USUAL_NAMES
 from plotgenre.errors import CorpusError, MissingExtraError
 
 _ROWS = 1000
+# And no more bytes of them.
+_LARGEST = 1 << 26
 # Of files far away, looking is mostly waiting.
 _AT_ONCE = 16
 
@@ -74,7 +76,12 @@ def _looked_at(one: Input, plot_column: str) -> Input:
     if one.error is not None:
         return one
     try:
-        rows = list(islice(one.rows(), _ROWS + 1))
+        rows, room = [], _LARGEST
+        for row in islice(one.rows(), _ROWS + 1):
+            rows.append(row)
+            room -= row.size
+            if room < 0:
+                break
         if not rows:
             raise CorpusError(f"no film in {one.name}; expected at least one")
         columns = tuple(dict.fromkeys(name for row in rows for name in row.values))

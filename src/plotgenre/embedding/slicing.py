@@ -16,7 +16,6 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from plotgenre.errors import RecipeError
-from plotgenre.texts import read_part
 
 Spans = npt.NDArray[np.int64]
 
@@ -117,8 +116,7 @@ def slice_plots(
 
 
 def _readable(plot: str) -> str:
-    """What is read of a plot, without outer space and lone surrogates, which no tokenizer takes."""
-    plot = read_part(plot)
+    """The plot without outer space and lone surrogates, which no tokenizer accepts."""
     return plot.strip() if plot.isascii() else plot.encode("utf-8", "replace").decode().strip()
 
 

@@ -49,6 +49,10 @@ def spans(plot: str, most: int = MOST_SPANS) -> list[Span]:
     """
     found = [span for one in sentences(plot) if (span := _trimmed(plot, one))[0] < span[1]]
     least = float(_LEAST_CHARACTERS)
+    # A span outgrows the least by less than two steps, so that these give too many for certain.
+    step = max((after - before for (before, _), (after, _) in pairwise(found)), default=0)
+    while found and least + 2 * step < (found[-1][0] - found[0][0]) / (most + 1):
+        least *= _GROWTH
     joined = _joined(found, least)
     while len(joined) > most:
         least *= _GROWTH

@@ -77,7 +77,8 @@ async def tag_file(
         pass
     room = tempfile.TemporaryDirectory(prefix="plotgenre-upload-")
     try:
-        upload = Upload(Path(room.name) / "upload", kind, plot_column, settings.max_rows)
+        place = Path(room.name) / "upload"
+        upload = Upload(place, kind, plot_column, settings.max_rows, settings.max_file)
         with upload.path.open("wb") as file:
             async for piece in body_pieces(request, settings.max_file, settings.deadline):
                 await asyncio.to_thread(file.write, piece)
