@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-_UNPACKED, _PACKED, _VALUES = 2, 3, 1
-# The headers of the three kinds of pages that hold values, and that of a dictionary.
-_DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
+_UNPACKED, _PACKED = 2, 3
+# The headers of the two kinds of pages that hold values; other pages are dictionaries.
+_DATA, _DATA_V2 = 5, 8
+# Of a page with values, how many and how they are written; the latter elsewhere in the newer kind.
+_VALUES, _ENCODING, _ENCODING_V2, _DELTA_BYTE_ARRAY = 1, 2, 4, 7
 _HEADER, _LONGEST_HEADER = 512, 1 << 24
 
 Struct = dict[int, Any]
@@ -21,10 +23,21 @@ Struct = dict[int, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a column: bytes that it takes unpacked, and values in it, none of a dictionary."""
+    """A page of a column.
+
+    Parameters
+    ----------
+    bytes
+        That it takes unpacked.
+    values
+        In it; none where it is a dictionary.
+    prefixes
+        Whether a value may be written as the beginning of the one before it.
+    """
 
     bytes: int
     values: int
+    prefixes: bool
 
 
 def pages(file: IO[bytes], chunk: Any) -> Iterator[Page]:
@@ -41,12 +54,14 @@ def pages(file: IO[bytes], chunk: Any) -> Iterator[Page]:
     end, left = at + chunk.total_compressed_size, chunk.num_values
     while at < end and left > 0:
         header, length = _header(file, at)
-        kind = header.get(_DATA) or header.get(_DATA_V2)
+        older, newer = header.get(_DATA), header.get(_DATA_V2)
+        kind = older or newer
         packed, unpacked = header.get(_PACKED, -1), header.get(_UNPACKED, -1)
         values = kind.get(_VALUES, -1) if kind else 0
         if packed < 0 or unpacked < 0 or values < 0:
             raise ValueError(f"the page at byte {at} has no sizes")
-        yield Page(max(packed, unpacked), values)
+        encoding = kind.get(_ENCODING if older else _ENCODING_V2) if kind else None
+        yield Page(max(packed, unpacked), values, encoding == _DELTA_BYTE_ARRAY)
         at += length + packed
         left -= values
 
