@@ -9,6 +9,7 @@ from plotgenre.embedding import embedder as module
 from plotgenre.embedding.embedder import Embedder, EmbeddingProgress
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
+from plotgenre.texts import LONGEST_PLOT
 
 WINDOWS = Slicing(overlap=2)
 PLOTS = [
@@ -97,3 +98,10 @@ def test_a_second_call_and_another_recipe_encode_only_what_is_new(
     start.embed([*PLOTS, "new one"], heard.append)
     assert second.asked == ["new one"]
     assert [(one.done, one.total) for one in heard] == [(1, 1)]
+
+
+def test_the_end_of_a_huge_plot_is_not_read(make: Any) -> None:
+    embedder = make()
+    long = "w1 " * (LONGEST_PLOT // 3) + "w2" * 50
+    assert embedder.slices([long, "w3"]) == embedder.slices([long[:LONGEST_PLOT], "w3"])
+    assert embedder.slices([long]) != embedder.slices([long[: LONGEST_PLOT - 9]])
