@@ -99,7 +99,8 @@ def test_time_grows_with_the_length(name, piece):
     read = READERS[name]
 
     def seconds(size: int) -> float:
-        text = (piece * size)[:size]
+        # A heading that does not end is only looked for behind its beginning.
+        text = "==" + (piece * size)[:size]
         began = process_time()
         read(text)
         return process_time() - began
