@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plotgenre.batch import parts
 from plotgenre.batch.forms import JsonLines
 from plotgenre.batch.manifest import MANIFEST
 from plotgenre.batch.storage import LocalFolder, unfinished_name
@@ -210,6 +211,24 @@ def test_rows_that_fill_the_last_part_to_the_brim(batch, lines, table):
     assert len(list(out.glob("part-*"))) == 3
     assert batch([table], out, rows_per_part=40, resume=True).tagged == 0
     assert len(lines(out)) == 120
+
+
+def test_huge_rows_make_parts_of_fewer(batch, lines, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "_LARGEST_CHUNK", 20_000)
+    table, out = tmp_path / "huge.jsonl", tmp_path / "out"
+    plots = ["a ghost " * (2_000 if i % 5 == 0 else 1) for i in range(30)]
+    table.write_text("".join(json.dumps({"plot": plot}) + "\n" for plot in plots))
+
+    def stop(progress):
+        if progress.rows > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch([table], out, listener=stop, rows_per_part=8)
+    assert batch([table], out, rows_per_part=8).tagged < 20
+    sizes = [len(one.read_text().splitlines()) for one in sorted(out.glob("part-*"))]
+    assert sizes == [6, 8, 7, 8, 1]
+    assert [row["plot"] for row in lines(out)] == plots
 
 
 @pytest.mark.parametrize("name", ["out", "out.jsonl"])

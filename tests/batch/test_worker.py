@@ -171,3 +171,13 @@ def test_a_missing_model_is_no_fault_of_a_row(monkeypatch):
     with pytest.raises(ArtefactError, match="no model folder"):
         GenreWorker(model="no-such-model")({"plot": [None]})
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_a_huge_plot_has_its_genres_and_says_that_it_was_cut(worker, words):
+    long = GHOST + " The ghost comes back." * 9_000
+    answer = worker({"plot": [GHOST, long]})
+    assert answer["genres"].tolist() == [
+        list(one) for one in words.tag_many([GHOST, long[:100_000]])
+    ]
+    said = f"the plot has {len(long):,} characters, of which the first 100,000 are read"
+    assert answer["error"].tolist() == [None, said]

@@ -9,6 +9,7 @@ from plotgenre.embedding import embedder as module
 from plotgenre.embedding.embedder import Embedder, EmbeddingProgress
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
+from plotgenre.texts import LONGEST_PLOT
 
 WINDOWS = Slicing(overlap=2)
 PLOTS = [
@@ -56,7 +57,7 @@ def test_chunks_are_put_back_in_order_and_reported(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK_SLICES", 3)
-    monkeypatch.setattr(module, "_CHUNK_PLOTS", 2)
+    monkeypatch.setattr(module, "_CHUNK_CHARACTERS", 40)
     embedder = make()
     heard: list[EmbeddingProgress] = []
     vectors = embedder.embed(PLOTS, heard.append).vectors
@@ -97,3 +98,10 @@ def test_a_second_call_and_another_recipe_encode_only_what_is_new(
     start.embed([*PLOTS, "new one"], heard.append)
     assert second.asked == ["new one"]
     assert [(one.done, one.total) for one in heard] == [(1, 1)]
+
+
+def test_the_end_of_a_huge_plot_is_not_read(make: Any) -> None:
+    embedder = make()
+    long = "w1 " * (LONGEST_PLOT // 3) + "w2" * 50
+    assert embedder.slices([long, "w3"]) == embedder.slices([long[:LONGEST_PLOT], "w3"])
+    assert embedder.slices([long]) != embedder.slices([long[: LONGEST_PLOT - 9]])

@@ -1,5 +1,6 @@
 """POST /v1/tag: right answers, in order, alone and under load; limits; deadline; client gone."""
 
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -149,3 +150,22 @@ def test_the_event_loop_turns_while_the_model_reads(serve, gate, plot):
         assert not asked.done()
         gate.open()
         assert asked.result().status_code == 200
+
+
+def test_a_plot_longer_than_is_read_has_a_warning(serve, fast_model, plot):
+    long = plot + " The ghost comes back." * 9_000
+    with serve(max_characters=300_000) as service:
+        short, film = service.tag(plots=[plot, long]).json()["films"]
+        rows = service.client.post(
+            "/v1/tag-file",
+            content=json.dumps({"plot": long}) + "\n" + json.dumps({"plot": plot}) + "\n",
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+    said = f"the plot has {len(long):,} characters, of which the first 100,000 are read"
+    assert film["warning"] == said
+    assert "warning" not in short
+    close(tags(film), fast_model.tag(long[:100_000]))
+    _, first, second = map(json.loads, rows.text.splitlines())
+    assert first["warning"] == said
+    assert first["genres"] == film["genres"]
+    assert "warning" not in second

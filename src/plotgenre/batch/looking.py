@@ -21,6 +21,8 @@ from plotgenre.errors import CorpusError, MissingExtraError
 
 _ROWS = 1000
 _END_BYTES = 1 << 16
+# And no more bytes of them.
+_LARGEST = 1 << 26
 # Of files far away, looking is mostly waiting.
 _AT_ONCE = 16
 
@@ -78,7 +80,12 @@ def _looked_at(one: Input, plot_column: str) -> Input:
         return one
     try:
         one = replace(one, digest=_digest(one))
-        rows = list(islice(one.rows(), _ROWS + 1))
+        rows, room = [], _LARGEST
+        for row in islice(one.rows(), _ROWS + 1):
+            rows.append(row)
+            room -= row.size
+            if room < 0:
+                break
         columns = tuple(dict.fromkeys(name for row in rows for name in row.values))
         # Without a row there is nothing that would need the column.
         plot = _plot_column(columns, plot_column, one.name) if rows else plot_column

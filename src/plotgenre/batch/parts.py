@@ -15,6 +15,8 @@ from plotgenre.corpus.readers.rows import Row
 from plotgenre.errors import BatchError
 
 _BATCH_ROWS = 1024
+# Bytes of rows that are tagged and written at once; ten thousand of the longest plots have half.
+_LARGEST_CHUNK = 1 << 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Chunk:
     number
         Which chunk of the input it is, from 0.
     rows
-        Its rows; all chunks but the last of an input have the same number of them.
+        Its rows; as many as in all others of an input but the last, unless they are huge.
     """
 
     input: int
@@ -80,9 +82,13 @@ class Reading:
     done: frozenset[int] = frozenset()
 
     def chunks(self) -> Iterator[Chunk | End]:
-        """The chunks that are not done, in order, and at last the end; one chunk is in memory."""
+        """The chunks that are not done, in order, and at last the end; one chunk is in memory.
+
+        A chunk has fewer rows where those would take more than 512 MiB.
+        """
         rows: list[Row] = []
         count, error = 0, None
+        number = own = size = 0
         reader = self.input.rows()
         while True:
             try:
@@ -93,16 +99,16 @@ class Reading:
                 break
             if row is None:
                 break
-            number = count // self.rows_per_part
-            count += 1
-            if number in self.done:
-                continue
-            rows.append(row)
-            if len(rows) == self.rows_per_part:
-                yield Chunk(self.number, number, rows)
-                rows = []
+            count, own, size = count + 1, own + 1, size + row.size
+            if number not in self.done:
+                rows.append(row)
+            if own == self.rows_per_part or size > _LARGEST_CHUNK:
+                if rows:
+                    yield Chunk(self.number, number, rows)
+                rows, number = [], number + 1
+                own = size = 0
         if rows:
-            yield Chunk(self.number, (count - 1) // self.rows_per_part, rows)
+            yield Chunk(self.number, number, rows)
         yield End(self.number, count, error)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from plotgenre.errors import ArtefactError, InputError
 from plotgenre.hub import DEFAULT_MODEL
+from plotgenre.texts import cut_warning, read_part
 
 if TYPE_CHECKING:
     from plotgenre.classifier import GenreClassifier
@@ -68,7 +69,8 @@ class GenreWorker:
             The batch's own columns, with one that is called like an added one renamed, see
             `carried_names`; then ``genres`` (lists of names, best first), ``probabilities`` (lists
             of float, in the same order, 6 decimals) and ``error`` (None, or a sentence that says
-            why the row has no genres), as arrays of objects, shape (n,).
+            why the row has no genres, or that its plot was not read to the end), as arrays of
+            objects, shape (n,).
 
         Raises
         ------
@@ -87,11 +89,14 @@ class GenreWorker:
         errors = [why_no_plot(plot) for plot in plots]
         good = [i for i, error in enumerate(errors) if error is None]
         found: list[dict[str, float]] = [{} for _ in plots]
-        for i, tags in zip(good, _tagged(classifier, [plots[i] for i in good]), strict=True):
+        read = [read_part(plots[i]) for i in good]
+        for i, tags in zip(good, _tagged(classifier, read), strict=True):
             if isinstance(tags, str):
                 errors[i] = tags
             else:
                 found[i] = tags
+                cut = cut_warning(plots[i])
+                errors[i] = cut and f"the plot {cut}"
         names = carried_names(batch)
         return {
             **{names[column]: values for column, values in batch.items()},

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from plotgenre.corpus.films import Corpus
+from plotgenre.texts import normalised
 
 
 def cleaned(name: str) -> str:
     """A name in Unicode's form NFKC, without invisible characters, with single spaces."""
-    text = unicodedata.normalize("NFKC", name)
+    text = normalised("NFKC", name)
     return " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from plotgenre.texts import normalised
+
 
 def normalised_plot(plot: str) -> str:
     """The plot as it is compared with others: NFKC, case folded, words with one space between.
@@ -15,7 +17,7 @@ def normalised_plot(plot: str) -> str:
     Whatever is neither letter, mark nor digit counts as space. A plot of nothing else stays as it
     is, so that two such plots are the same only if they are equal.
     """
-    folded = unicodedata.normalize("NFKC", plot).casefold()
+    folded = normalised("NFKC", plot).casefold()
     return " ".join(folded.translate(_SPACES).split()) or folded
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import tomli_w
 
 from plotgenre.corpus.cooccurrence import Cooccurrence, GenrePair
 from plotgenre.corpus.films import Corpus
+from plotgenre.texts import normalised
 
 # Said of every film, so that they tell no genre from another.
 _EMPTY = {"film", "movie", "cinema", "picture", "genre", "and", "the", "a", "of"}
@@ -31,6 +31,7 @@ _SAME = {
 }
 _SAME_NAME = "one name, give or take words such as film, plural, order, or biopic for biography"
 _SAME_TYPO, _TYPO_LENGTH, _TYPO_RARITY = 0.85, 5, 0.1
+_LONGEST_WORD = 100
 _SURE_JACCARD, _IDENTICAL_JACCARD, _SURE_FILMS = 0.8, 0.95, 20
 _LIKELY_JACCARD, _LIKELY_FILMS = 0.3, 5
 
@@ -85,7 +86,11 @@ def normalised_name(genre: str) -> tuple[str, ...]:
     >>> normalised_name("Biopic [feature]"), normalised_name("Swashbuckler films")
     (('biography',), ('swashbuckler',))
     """
-    text = unicodedata.normalize("NFKC", genre).casefold()
+    text = normalised("NFKC", genre).casefold()
+    for opening, closing in ("[]", "()"):
+        # What is never closed is no bracket, and would be sought to the end each time.
+        head, mark, rest = text.rpartition(closing)
+        text = head + mark + rest.replace(opening, " ")
     text = re.sub(r"\[[^\]]*\]|\([^)]*\)", " ", text)
     text = re.sub(r"['’](s\b)?", "", text)
     text = " ".join(re.findall(r"[^\W_]+", text))
@@ -181,7 +186,11 @@ def _name_reason(pair: GenrePair, known: Counter[str]) -> tuple[str, ...]:
 
 
 def _is_misspelling(odd: str, right: str) -> bool:
-    if min(len(odd), len(right)) < _TYPO_LENGTH or odd[0] != right[0] or odd[-1] != right[-1]:
+    lengths = len(odd), len(right)
+    # Comparing takes time that grows with the square of the lengths.
+    if min(lengths) < _TYPO_LENGTH or max(lengths) > _LONGEST_WORD:
+        return False
+    if odd[0] != right[0] or odd[-1] != right[-1]:
         return False
     return SequenceMatcher(None, odd, right, autojunk=False).ratio() >= _SAME_TYPO
 

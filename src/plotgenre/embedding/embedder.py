@@ -14,11 +14,12 @@ from plotgenre.embedding.bags import Bags
 from plotgenre.embedding.encoders import Encoder, EncoderSettings, Vectors, load_encoder
 from plotgenre.embedding.slicing import Slicing, slice_plots
 from plotgenre.embedding.store import Store
+from plotgenre.texts import read_part
 
 # Slices handed to the encoder at once, which is also what an interrupt can lose.
 _CHUNK_SLICES = 2048
-# Plots cut at once: bounds the memory that token offsets take.
-_CHUNK_PLOTS = 2048
+# Characters of the plots cut at once: bounds the memory that token offsets take, 120 bytes each.
+_CHUNK_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,8 @@ class Embedder:
         limit = self.encoder.card.text_tokens
         return [
             slices
-            for at in range(0, len(plots), _CHUNK_PLOTS)
-            for slices in slice_plots(
-                plots[at : at + _CHUNK_PLOTS], self.slicing, self.encoder, limit
-            )
+            for chunk in _chunks(plots)
+            for slices in slice_plots(chunk, self.slicing, self.encoder, limit)
         ]
 
     def embed(self, plots: Sequence[str], progress: ProgressListener | None = None) -> Bags:
@@ -134,6 +133,19 @@ class Embedder:
             yield chunk, self.encoder.encode([texts[row] for row in chunk])
             if progress is not None:
                 progress(EmbeddingProgress(at + len(chunk), len(order), monotonic() - begun))
+
+
+def _chunks(plots: Sequence[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for plot in plots:
+        chunk.append(read_part(plot))
+        size += len(chunk[-1])
+        if size >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def open_embedder(slicing: Slicing, settings: EncoderSettings, store: Path | None) -> Embedder:

@@ -14,6 +14,7 @@ from plotgenre.explaining.explanation import Explanation, GenreExplanation, Sent
 from plotgenre.explaining.sentences import spans, without
 from plotgenre.learning.calibration import sigmoid
 from plotgenre.model.fitted import Model
+from plotgenre.texts import read_part, warn_of_cut
 
 
 def explain(model: Model, plot: str, genres: Sequence[str] | None = None) -> Explanation:
@@ -29,19 +30,21 @@ def explain(model: Model, plot: str, genres: Sequence[str] | None = None) -> Exp
     InputError
         If a genre is unknown, or none is named.
     """
+    warn_of_cut([plot])
     return explained(model, plot, model.logits(readings(plot)), genres)
 
 
 def readings(plot: str) -> list[str]:
     """The texts that an explanation reads: the plot, then the plot without each sentence."""
-    return [plot, *(without(plot, place) for place in spans(plot))]
+    part = read_part(plot)
+    return [part, *(without(part, place) for place in spans(part))]
 
 
 def explained(
     model: Model, plot: str, logits: Logits, genres: Sequence[str] | None = None
 ) -> Explanation:
     """What `explain` says, given the logits (k, g) of the plot's ``k`` `readings`."""
-    places = spans(plot)
+    places = spans(read_part(plot))
     P = sigmoid(logits[:1])
     decided = model.decide(P)[0]
     columns = _predicted(P[0], decided) if genres is None else _named(model, genres)

@@ -13,7 +13,9 @@ MOST_SPANS = 40
 # A shorter sentence ("She knows.") says little on its own.
 _LEAST_CHARACTERS = 20
 _GROWTH = 1.1
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[」』”’）]*|\n")
+# From the first of several marks, else each of them would be read to the last.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]+[」』”’）]*|\n")
+_SPACE = re.compile(r"\s*")
 _ABBREVIATION = re.compile(
     r"\b(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|Rev|St|Jr|Sr|Lt|Col|Capt|Sgt|Gen|Gov|Sen|vs)\.$"
 )
@@ -31,7 +33,7 @@ def sentences(plot: str) -> list[Span]:
         for match in _SENTENCE_END.finditer(plot)
         if match.group()[0] in "\n。！？"
         or not (
-            plot[match.end() :].lstrip()[:1].islower()
+            _small_letter_follows(plot, match.end())
             or _ABBREVIATION.search(plot, max(0, match.end() - 6), match.end())
         )
     ]
@@ -47,6 +49,10 @@ def spans(plot: str, most: int = MOST_SPANS) -> list[Span]:
     """
     found = [span for one in sentences(plot) if (span := _trimmed(plot, one))[0] < span[1]]
     least = float(_LEAST_CHARACTERS)
+    # A span outgrows the least by less than two steps, so that these give too many for certain.
+    step = max((after - before for (before, _), (after, _) in pairwise(found)), default=0)
+    while found and least + 2 * step < (found[-1][0] - found[0][0]) / (most + 1):
+        least *= _GROWTH
     joined = _joined(found, least)
     while len(joined) > most:
         least *= _GROWTH
@@ -58,6 +64,11 @@ def without(plot: str, span: Span) -> str:
     """The plot without a span and the white space after it."""
     rest = plot[span[1] :]
     return plot[: span[0]] + rest.lstrip()
+
+
+def _small_letter_follows(plot: str, end: int) -> bool:
+    space = _SPACE.match(plot, end)
+    return space is not None and plot[space.end() : space.end() + 1].islower()
 
 
 def _trimmed(plot: str, span: Span) -> Span:

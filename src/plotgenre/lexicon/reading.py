@@ -16,6 +16,9 @@ class PlotsRead:
     total: int
 
 
+# Of a block's plots, on average at most: a few huge ones take the memory of many.
+_CHARACTERS = 8_000
+
 ReadListener = Callable[[PlotsRead], None]
 
 
@@ -25,8 +28,17 @@ def blocks(
     what: Literal["words", "pairs", "characters", "rows"],
     progress: ReadListener | None = None,
 ) -> Iterator[Sequence[str]]:
-    """Plots in order, ``size`` at a time; ``progress`` is called once a block is dealt with."""
-    for at in range(0, len(plots), size):
-        yield plots[at : at + size]
+    """Plots in order, ``size`` at a time; ``progress`` is called once a block is dealt with.
+
+    A block has fewer plots where they are huge.
+    """
+    at = 0
+    while at < len(plots):
+        end, room = at, size * _CHARACTERS
+        while end < min(at + size, len(plots)) and room > 0:
+            room -= len(plots[end])
+            end += 1
+        yield plots[at:end]
+        at = end
         if progress is not None:
-            progress(PlotsRead(what, min(at + size, len(plots)), len(plots)))
+            progress(PlotsRead(what, at, len(plots)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from plotgenre.texts import normalised, read_part
 
 _WORD = re.compile(r"\w\w+")
 
@@ -15,4 +16,4 @@ def words(plot: str) -> list[str]:
     On composed text these are scikit-learn's default words (``\b\w\w+\b``). A script without
     spaces between words, such as Chinese, gives runs of characters, of which few come twice.
     """
-    return _WORD.findall(unicodedata.normalize("NFC", plot.lower()))
+    return _WORD.findall(normalised("NFC", read_part(plot).lower()))

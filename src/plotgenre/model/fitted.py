@@ -24,6 +24,7 @@ from plotgenre.learning.calibration import Calibration
 from plotgenre.learning.history import History
 from plotgenre.learning.thresholds import decide
 from plotgenre.recipe import Recipe
+from plotgenre.texts import warn_of_cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +82,7 @@ class Model:
     def logits(self, plots: Sequence[str], progress: Progress | None = None) -> Logits:
         """The joined logits, then those of the genres added, shape (n, g), float32."""
         if self.added is None:
+            warn_of_cut(plots)
             read = [branch.logits(plots, progress) for branch in self.branches.values()]
             return self.calibration.logits(read)
         bags, known = self.read(plots, progress)
@@ -95,6 +97,7 @@ class Model:
             If there is no semantic branch, and hence no vectors.
         """
         semantic = self.semantic()
+        warn_of_cut(plots)
         bags = semantic.embed(plots, progress)
         return bags, self.calibration.logits(
             [

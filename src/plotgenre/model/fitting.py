@@ -28,6 +28,7 @@ from plotgenre.learning.thresholds import tune_thresholds
 from plotgenre.model.checkpoints import ModelCheckpoints
 from plotgenre.model.fitted import Join, Model
 from plotgenre.recipe import Recipe
+from plotgenre.texts import warn_of_cut
 
 # Branches by name, and their logits of the validation films.
 _Read = dict[str, tuple[Branch, Logits]]
@@ -50,6 +51,8 @@ def fit_corpus(
     """Choose the genres and fit a model; arguments are those of `GenreClassifier.fit_corpus`."""
     if (ignored := what_words_ignore(recipe)) is not None:
         warnings.warn(ignored, PlotgenreWarning, stacklevel=4)
+    warn_of_cut(train.plots, "train plot")
+    warn_of_cut(validation.plots if validation else (), "validation plot")
     if validation is None:
         train, validation = _with_set_aside(train, recipe)
     keep_all = GenreSettings(minimum_films=0, without_genre="keep")

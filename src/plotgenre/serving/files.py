@@ -77,7 +77,8 @@ async def tag_file(
         pass
     room = tempfile.TemporaryDirectory(prefix="plotgenre-upload-")
     try:
-        upload = Upload(Path(room.name) / "upload", kind, plot_column, settings.max_rows)
+        place = Path(room.name) / "upload"
+        upload = Upload(place, kind, plot_column, settings.max_rows, settings.max_file)
         with upload.path.open("wb") as file:
             async for piece in body_pieces(request, settings.max_file, settings.deadline):
                 await asyncio.to_thread(file.write, piece)
@@ -195,7 +196,7 @@ class TaggedRows(Response):
         return (f"the plot {wrong}" if wrong else None), plot
 
     async def _said(self, asked: _Asked) -> dict[str, Any]:
-        genres: list[dict[str, Any]] = []
+        answer: dict[str, Any] = {"genres": []}
         error = asked.error
         if asked.coming is not None:
             try:
@@ -204,10 +205,9 @@ class TaggedRows(Response):
                 error = refused.sentence
             else:
                 answer = self._service.reader.answer(asked.plot, logits[None], _NO_WISHES)
-                genres = answer["genres"]
                 self._service.metrics.plots(1)
         row = asked.row
-        return {"row": row.number, "values": row.values, "genres": genres, "error": error}
+        return {"row": row.number, "values": row.values, **answer, "error": error}
 
 
 class _Asked:

@@ -17,6 +17,7 @@ from plotgenre.explaining.leaving_out import explained, readings
 from plotgenre.learning.calibration import sigmoid
 from plotgenre.model.fitted import Model
 from plotgenre.serving.settings import ServiceSettings
+from plotgenre.texts import cut_warning, read_part
 
 # A token of prose has about four bytes of UTF-8, in English as in Chinese, or nine where an encoder
 # skips words. Words alone are read at least 16 times as fast as by one that skips none, so that
@@ -75,7 +76,7 @@ class Reader:
 
     def texts(self, plot: str, wishes: Wishes) -> list[str]:
         """What must be read to answer for a plot: itself first, then without its sentences."""
-        return readings(plot) if wishes.explain else [plot]
+        return readings(plot) if wishes.explain else [read_part(plot)]
 
     def answer(self, plot: str, logits: Logits, wishes: Wishes) -> dict[str, Any]:
         """What is said of a plot, given the logits (k, g) of its `texts`."""
@@ -93,6 +94,8 @@ class Reader:
                 if decided[j]
             ]
         }
+        if cut := cut_warning(plot):
+            said["warning"] = f"the plot {cut}"
         if wishes.all:
             said["probabilities"] = dict(zip(genres, map(_rounded, P[0]), strict=True))
         if wishes.logits:

@@ -66,6 +66,9 @@ class FilmTags(BaseModel):
     """What is said of one plot."""
 
     genres: Annotated[list[GenreTag], Field(description="Best first.")]
+    warning: Annotated[
+        str | None, Field(description="Where the plot is too long to be read to its end.")
+    ] = None
     probabilities: Annotated[dict[str, float] | None, Field(description="With `all`.")] = None
     logits: Annotated[dict[str, float] | None, Field(description="With `logits`.")] = None
     explanation: Annotated[
@@ -149,6 +152,7 @@ class FileRow(BaseModel):
     row: int
     values: dict[str, Any]
     genres: list[GenreTag]
+    warning: str | None = None
     error: str | None
 
 

@@ -105,7 +105,7 @@ class Service:
         texts = (
             await asyncio.to_thread(lambda: [reader.texts(plot, wishes) for plot in plots])
             if wishes.explain
-            else [[plot] for plot in plots]
+            else [reader.texts(plot, wishes) for plot in plots]
         )
         tokens = [[reader.tokens(text) for text in of_one] for of_one in texts]
         with batcher.admit(sum(map(sum, tokens))) as job:
@@ -121,7 +121,8 @@ class Service:
 
     async def begin(self, job: Job, plot: str) -> asyncio.Future[Logits]:
         """Queue a plot of a file."""
-        return await job.put(plot, self.reader.tokens(plot))
+        (text,) = self.reader.texts(plot, Wishes())
+        return await job.put(text, self.reader.tokens(text))
 
     def _said(self, plots: Sequence[str], logits: Sequence[Logits], wishes: Wishes) -> bytes:
         films = [

@@ -13,6 +13,8 @@ from plotgenre.serving.refusals import RefusedError
 _GZIP = b"\x1f\x8b"
 # Each row names every column, so that rows of commas alone would be many times their bytes.
 _MOST_COLUMNS = 10_000
+# Times the bytes that a file may have: what its rows may unpack to.
+_UNPACKED = 8
 # Of the columns' names in a sentence; a file without a header has a plot there.
 _SHOWN, _LONGEST_SHOWN = 20, 40
 
@@ -28,13 +30,15 @@ class Upload:
         How it is read.
     plot_column
         Which column holds the plots.
-    most
-        Rows that it may have: a small Parquet file may have billions.
+    most, most_bytes
+        Rows that it may have, and bytes: of a small Parquet file both may be billions.
     """
 
-    def __init__(self, path: Path, kind: FileFormat, plot_column: str, most: int) -> None:
+    def __init__(
+        self, path: Path, kind: FileFormat, plot_column: str, most: int, most_bytes: int
+    ) -> None:
         self.path, self.plot_column = path, plot_column
-        self._kind, self._most = kind, most
+        self._kind, self._most, self._most_bytes = kind, most, _UNPACKED * most_bytes
 
     def rows(self) -> Iterator[Row]:
         """Its rows."""
@@ -54,11 +58,16 @@ class Upload:
             if file.read(2) == _GZIP:
                 raise RefusedError(415, "the file is packed with gzip; expected it unpacked")
         columns: dict[str, None] = {}
-        count, wrong = 0, ""
+        count, size, wrong = 0, 0, ""
         try:
             for count, row in enumerate(self.rows(), start=1):
                 if count > self._most:
                     raise RefusedError(413, f"the file has more than {self._most:,} rows")
+                size += row.size
+                if size > self._most_bytes:
+                    raise RefusedError(
+                        413, f"the file unpacks to more than {self._most_bytes:,} bytes"
+                    )
                 columns.update(dict.fromkeys(row.values))
                 if len(columns) > _MOST_COLUMNS:
                     raise RefusedError(413, f"the file has more than {_MOST_COLUMNS:,} columns")

@@ -157,11 +157,11 @@ def test_two_threads_read_long_fields_at_once(tmp_path):
 
 
 def test_a_quote_left_open_swallows_no_more_than_the_longest_field(tmp_path, monkeypatch):
-    monkeypatch.setattr(delimited, "_LONGEST_FIELD", 100)
+    monkeypatch.setattr(delimited, "LONGEST_ROW", 100)
     data = b'a,b\n1,2\n3,"4\n' + b"5,6\n" * 50
     first, broken, *others = rows(tmp_path, data, "csv")
     assert first == Row(1, {"a": "1", "b": "2"})
     assert broken.error is not None
-    assert "from line 3: field larger than field limit (100); expected every" in broken.error
+    assert "from line 3: more than 16,777,216 bytes, which is the most of a row" in broken.error
     assert 20 < len(others) < 30
     assert all(row.values == {"a": "5", "b": "6"} for row in others)

@@ -36,6 +36,12 @@ def _after_name(link: re.Match[str]) -> str:
     return link[0] if rest == words else "".join(f" {word}" for word in rest)
 
 
+def _without(pattern: str) -> Callable[[re.Match[str]], str]:
+    """What is matched, with a space for each place of the pattern in it."""
+    place = re.compile(pattern)
+    return lambda match: place.sub(" ", match[0])
+
+
 # What the corpus's makers left of Wikipedia's markup when they removed brackets and their contents.
 # Applied in order; each is a pattern and its replacement.
 MARKUP: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -44,9 +50,10 @@ MARKUP: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"\{\{[^{}]*\}\}"), " "),
     # <ref name=x/>, <ref>…</ref>, and a reference of which only "<ref name1991|…}}" is left.
     (re.compile(r"(?i)<ref\b[^<>]*/>"), " "),
-    (re.compile(r"(?is)<ref\b[^<>]*>.*?</ref\s*>"), " "),
+    # Where none is closed any more, it would be sought to the end each time.
+    (re.compile(r"(?is)\A.*</ref\s*>"), _without(r"(?is)<ref\b[^<>]*>.*?</ref\s*>")),
     (re.compile(r"(?i)<ref\b[^<>{}]*\}\}"), " "),
-    (re.compile(r"<!--.*?-->"), " "),
+    (re.compile(r"(?m)^.*-->"), _without(r"<!--.*?-->")),
     (re.compile(r"(?i)</?[a-z][^<>]*>"), " "),
     # [[Image:x.jpg|thumb|A caption]], to its end, or to the caption's first sentence end if cut.
     (re.compile(r"(?i)\[\[(?:image|file):[^\[\]|]*(?:\|[^\[\]|.]*)*(?:\]\]|\.|\Z)"), " "),
@@ -60,7 +67,8 @@ MARKUP: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
         _after_name,
     ),
     (re.compile(r"\[?https?://[^\s\]]+\]?"), " "),
-    (re.compile(r"={2,} *[^=]{1,60}? *={2,}"), " "),
+    # == A heading ==, of 60 characters without its spaces.
+    (re.compile(r"(?<!=)={2,}+(?: ++| *+[^= ](?:[^=]{0,58}[^= ])? *+)={2,}"), " "),
     (re.compile(r"'{2,}"), ""),
     (re.compile(r"\(\[\[|\[\[|\]\]|\{\{|\}\}|\( *\)"), " "),
 )

@@ -12,8 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from plotgenre.corpus.readers.places import Place
-from plotgenre.corpus.readers.tables import Keeps, Table
+from plotgenre.corpus.readers.tables import TOO_LONG, Keeps, Table, TooLongLine
 from plotgenre.errors import CorpusError
+from plotgenre.texts import LONGEST_ROW
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -24,8 +25,6 @@ BINARY = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "tru
 _DELIMITERS = (",", ";", "\t", "|")
 # What is looked at to guess the delimiter.
 _HEAD = 1000
-# An opening quote that none closes must not make the rest of a large file one field.
-_LONGEST_FIELD = 1 << 24
 _BARE_RETURN = re.compile(r"\r(?!\n|\Z)")
 _CSV_LIMIT = Lock()
 
@@ -106,17 +105,15 @@ def records(lines: Iterable[str], source: str, dialect: Dialect) -> Iterator[Rec
     CorpusError
         If the header cannot be read, or a quote is never closed, which the file's end shows.
     """
-    taken: list[str] = []
-    reader = _reader(_noted(lines, taken), dialect)
+    noted = _Noted(lines)
+    reader = _reader(noted, dialect)
     number, line, expected = 0 if dialect.header else 1, 0, 0
     while True:
         fields, error = _next(reader)
         if fields is None:
             return
-        text, first_line, line = "".join(taken), line + 1, reader.line_num
-        at_end = bool(taken) and not taken[-1]
-        taken.clear()
-        if error and (at_end or not (number or expected)):
+        text, first_line, line = noted.taken(), line + 1, noted.lines_read
+        if error and (noted.ended or not (number or expected)):
             Record(number, first_line, [], text, error).refuse(dialect.place(source))
         blank = not error and not any(fields) and '"' not in text
         expected = expected or (0 if blank else len(fields))
@@ -148,7 +145,7 @@ def lines_and_dialect(
     """
     if kind == "tsv":
         return lines, _tsv_dialect(source)
-    head = list(islice(lines, _HEAD))
+    head = _head(lines)
     return chain(head, lines), Dialect(guess_delimiter(head))
 
 
@@ -217,8 +214,20 @@ def guess_delimiter(head: Sequence[str]) -> str:
 
 def looks_onehot(lines: Iterable[str]) -> bool:
     """Whether the first record is a plot and then nothing but 0/1, as in the origin's tables."""
-    head = list(islice(lines, _HEAD))
+    head = _head(iter(lines))
     return _is_onehot(_first_record(head, guess_delimiter(head)))
+
+
+def _head(lines: Iterator[str]) -> list[str]:
+    """The first lines, as many as one row may have bytes."""
+    room = LONGEST_ROW
+    head: list[str] = []
+    for line in islice(lines, _HEAD):
+        head.append(line)
+        room -= len(line)
+        if room < 0:
+            break
+    return head
 
 
 def _is_onehot(fields: list[str]) -> bool:
@@ -231,13 +240,39 @@ def _first_record(head: Sequence[str], delimiter: str) -> list[str]:
     return []
 
 
-def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
-    """The lines, each noted in ``taken`` as it is taken; at their end so is an empty one."""
-    for line in lines:
+class _Noted:
+    """The lines for a reader, which are noted as it takes them; too many of a record are refused.
+
+    No generator, which could not go on after that.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines, self._taken, self._room = iter(lines), list[str](), LONGEST_ROW
+        self.lines_read, self.ended = 0, False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            self.ended = True
+            raise StopIteration
+        self.lines_read += 1
+        self._room -= len(line)
+        # An opening quote that none closes must not make the rest of a large file one field.
+        if self._room < 0 or isinstance(line, TooLongLine):
+            raise csv.Error(TOO_LONG)
         whole = _BARE_RETURN.sub(" ", line) if "\r" in line else line
-        taken.append(whole)
-        yield whole
-    taken.append("")
+        self._taken.append(whole)
+        return whole
+
+    def taken(self) -> str:
+        """The lines since this was asked last, as one text."""
+        text = "".join(self._taken)
+        self._taken.clear()
+        self._room = LONGEST_ROW
+        return text
 
 
 def _reader(lines: Iterator[str], dialect: Dialect) -> Reader:
@@ -250,7 +285,7 @@ def _next(reader: Reader) -> tuple[list[str] | None, str | None]:
     """The fields of the next record, None after the last; or why it cannot be read."""
     # The csv module refuses fields of over 128 KiB, and its limit is the whole process's.
     with _CSV_LIMIT:
-        before = csv.field_size_limit(_LONGEST_FIELD)
+        before = csv.field_size_limit(LONGEST_ROW)
         try:
             return next(reader, None), None
         except csv.Error as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from plotgenre.corpus.readers.places import Place
-from plotgenre.corpus.readers.tables import Keeps, Table
+from plotgenre.corpus.readers.tables import TOO_LONG, Keeps, Table, TooLongLine
 from plotgenre.errors import CorpusError
 
 
@@ -15,6 +15,9 @@ def objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any], str | N
     """Each line that is not blank: its number from 1, its object, and what is wrong with it."""
     for number, line in enumerate(lines, start=1):
         if line.isspace():
+            continue
+        if isinstance(line, TooLongLine):
+            yield number, {}, TOO_LONG
             continue
         try:
             value = json.loads(line)

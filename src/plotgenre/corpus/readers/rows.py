@@ -12,7 +12,9 @@ from plotgenre.corpus.readers.delimited import column_names, lines_and_dialect, 
 from plotgenre.corpus.readers.jsonl import objects
 from plotgenre.corpus.readers.parquet import column_batches
 from plotgenre.corpus.readers.sources import FileFormat, Source
+from plotgenre.corpus.readers.tables import TOO_LONG
 from plotgenre.errors import InputError
+from plotgenre.texts import LONGEST_ROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,27 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
+    @property
+    def size(self) -> int:
+        """About how many bytes its values take: their characters, and 8 for each value."""
+        # No recursion, for lines of JSON may be nested as deep as that goes.
+        size, values = 0, list(self.values.values())
+        while values:
+            value = values.pop()
+            size += 8
+            if isinstance(value, str | bytes):
+                size += len(value)
+            elif isinstance(value, dict | list | tuple):
+                values += value.values() if isinstance(value, dict) else value
+        return size
+
 
 def iter_rows(source: Source, kind: FileFormat) -> Iterator[Row]:
     """The rows of a table one by one, in memory that does not grow with the file.
 
     Blank rows of text are left out, but counted. A row that cannot be read is a `Row` with an
     ``error`` where the rows after it can be: a CSV record with fields missing, a line that is no
-    JSON. What cannot be read on raises.
+    JSON, a row of more than `LONGEST_ROW` bytes. What cannot be read on raises.
 
     Parameters
     ----------
@@ -66,7 +82,8 @@ def iter_rows(source: Source, kind: FileFormat) -> Iterator[Row]:
         numbers = count(1)
         for batch in column_batches(source):
             for fields in zip(*batch.values(), strict=True):
-                yield Row(next(numbers), dict(zip(batch, fields, strict=True)))
+                row = Row(next(numbers), dict(zip(batch, fields, strict=True)))
+                yield row if row.size <= LONGEST_ROW else Row(row.number, error=TOO_LONG)
     else:
         raise InputError(f"rows are read from csv, tsv, jsonl or parquet, not from {kind}")
 

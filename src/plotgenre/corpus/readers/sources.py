@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import sys
 import zlib
 from collections import Counter
@@ -19,13 +18,17 @@ from tempfile import TemporaryFile
 from typing import IO, Literal, cast, get_args
 
 from plotgenre.corpus.readers.delimited import looks_onehot
+from plotgenre.corpus.readers.tables import TooLongLine
 from plotgenre.errors import CorpusError, InputError
+from plotgenre.texts import LONGEST_ROW
 
 FileFormat = Literal["onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Format = Literal["auto", "onehot", "cmu", "csv", "tsv", "jsonl", "parquet"]
 Location = str | Path
 
 _BLOCK = 1 << 20
+# Of a file that must be unpacked onto the disk to be read.
+_LARGEST_COPY = 1 << 32
 CMU_PLOTS, CMU_METADATA = "plot_summaries.txt", "movie.metadata.tsv"
 _FORMAT_OF_SUFFIX: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -50,6 +53,8 @@ class Source:
     def lines(self) -> Generator[str]:
         r"""The lines of a text file, UTF-8 without its mark, each with its end, which is ``\n``.
 
+        A line of more than `LONGEST_ROW` bytes is read over, and a `TooLongLine` stands for it.
+
         Raises
         ------
         CorpusError
@@ -59,6 +64,10 @@ class Source:
         offset, filled = 0, False
         with self._opened() as file:
             for number, line in enumerate(_lines(file), start=1):
+                if isinstance(line, int):
+                    offset, filled = offset + line, True
+                    yield TooLongLine("…")
+                    continue
                 if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     raise CorpusError(
                         f"{self.name} is UTF-16 text; expected UTF-8, so save it as that"
@@ -84,14 +93,20 @@ class Source:
         Raises
         ------
         CorpusError
-            If it cannot be read.
+            If it cannot be read, or unpacks to more than 4 GiB.
         """
         with self._opened() as file:
             if not isinstance(file, gzip.GzipFile) and file.seekable():
                 yield file
                 return
             with TemporaryFile() as copy:
-                shutil.copyfileobj(file, copy)
+                for block in iter(partial(file.read, _BLOCK), b""):
+                    copy.write(block)
+                    if copy.tell() > _LARGEST_COPY:
+                        raise CorpusError(
+                            f"{self.name} unpacks to more than {_LARGEST_COPY:,} bytes; expected "
+                            "it without gzip"
+                        )
                 copy.seek(0)
                 yield copy
 
@@ -119,19 +134,32 @@ class Source:
             raise CorpusError(f"{self.name} cannot be read: {reason}") from error
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
+def _lines(file: IO[bytes]) -> Iterator[bytes | int]:
+    """Each line with its end; of one that is too long the number of its bytes."""
     first = file.readline(_BLOCK)
     if b"\r" not in first or first.endswith(b"\n"):
-        whole_line = first if first.endswith(b"\n") else first + file.readline()
-        yield from chain([whole_line] if whole_line else [], file)
+        whole_line = first if first.endswith(b"\n") else first + file.readline(LONGEST_ROW)
+        lines = iter(partial(file.readline, LONGEST_ROW + 1), b"")
+        for line in chain([whole_line] if whole_line else [], lines):
+            yield line if len(line) <= LONGEST_ROW else _read_over(file, line)
         return
     # Line ends of the old Macintosh.
     rest = b""
     for block in chain([first], iter(partial(file.read, _BLOCK), b"")):
         *whole, rest = (rest + block).split(b"\r")
-        yield from (line + b"\n" for line in whole)
+        yield from (len(line) if len(line) > LONGEST_ROW else line + b"\n" for line in whole)
+        rest = rest[: LONGEST_ROW + 1]
     if rest:
-        yield rest
+        yield len(rest) if len(rest) > LONGEST_ROW else rest
+
+
+def _read_over(file: IO[bytes], line: bytes) -> int:
+    """How many bytes a line has of which so many are read."""
+    size = len(line)
+    while line and not line.endswith(b"\n"):
+        line = file.readline(_BLOCK)
+        size += len(line)
+    return size
 
 
 def find_sources(

@@ -9,8 +9,10 @@ from typing import Any
 from plotgenre.corpus.films import Film
 from plotgenre.corpus.readers.places import Place
 from plotgenre.errors import CorpusError
+from plotgenre.texts import LONGEST_ROW
 
 Keeps = Callable[[str], bool]
+TOO_LONG = f"more than {LONGEST_ROW:,} bytes, which is the most of a row"
 _KINDS = {
     str: "String",
     bool: "Boolean",
@@ -21,6 +23,12 @@ _KINDS = {
     list: "List",
     tuple: "List",
 }
+
+
+class TooLongLine(str):
+    """Stands for a line of text that has more bytes than a row may have, and was not kept."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
