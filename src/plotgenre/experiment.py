@@ -28,6 +28,7 @@ from plotgenre.idle_settings import ADAPTATION, refuse_idle
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
+from plotgenre.whole_files import write_whole
 
 _HISTORY, _HISTORY_CHART = "history.json", "history.png"
 _SPLIT_ALREADY = {"split": "validation films are given"}
@@ -120,7 +121,7 @@ def run_experiment(
         scored.scores().save(folder)
     recipe.save(folder / "recipe.toml")
     if (history := classifier.history_) is not None:
-        (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
+        write_whole(folder / _HISTORY, json.dumps(history.as_dict(), indent=2).encode())
         draw_history(history.as_dict(), folder / _HISTORY_CHART)
     classifier.save(
         folder / "model",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plotgenre.errors import MissingExtraError
+from plotgenre.whole_files import whole_file
 
 CURVES = (
     {"train_loss": "train", "validation_loss": "validation"},
@@ -55,4 +56,5 @@ def draw_history(history: Mapping[str, Any], path: Path) -> None:
             panel.axvline(after, linestyle="--", color="firebrick", label="overfitting after")
         panel.legend()
         panel.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=120)
+    with whole_file(path) as new:
+        figure.savefig(new, dpi=120, format="png")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -68,7 +69,8 @@ class TokenReader:
 
     def spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
-        found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        with _panics_told():
+            found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(one.offsets, dtype=np.int64).reshape(-1, 2) for one in found]
 
     def ids(self, texts: Sequence[str], *, query: bool = False) -> list[list[int]]:
@@ -76,7 +78,8 @@ class TokenReader:
         prompt = self.query_prompt if query else self.prompt
         prompted = [prompt + text for text in texts]
         # Without character offsets, which no one reads here.
-        ids = [one.ids for one in self._tokenizer.encode_batch_fast(prompted)]
+        with _panics_told():
+            ids = [one.ids for one in self._tokenizer.encode_batch_fast(prompted)]
         longer = [row for row, one in enumerate(ids) if len(one) > self._max_tokens]
         if longer:
             shortened = self._truncating.encode_batch_fast([prompted[row] for row in longer])
@@ -87,3 +90,15 @@ class TokenReader:
     def lengths(self, texts: Sequence[str], *, query: bool = False) -> npt.NDArray[np.int64]:
         """Tokens of each text as :meth:`ids` gives them, shape (n,)."""
         return np.array([len(ids) for ids in self.ids(texts, query=query)], dtype=np.int64)
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """Make an error of a panic, as of a pattern that tries too many ways to match."""
+    try:
+        yield
+    except BaseException as panic:
+        # From Rust, and none of Python's exceptions.
+        if type(panic).__name__ != "PanicException":
+            raise
+        raise EncoderError(f"the encoder's tokenizer cannot read a text: {panic}") from None
