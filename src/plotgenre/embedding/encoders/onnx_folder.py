@@ -5,12 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from plotgenre.embedding.encoders.encoder import (
     BATCH_TOKENS,
@@ -21,7 +19,6 @@ from plotgenre.embedding.encoders.encoder import (
     as_pickled,
     batches_of_equal_length,
     fingerprint,
-    first_line,
 )
 from plotgenre.embedding.encoders.graph import Graph, Ids
 from plotgenre.embedding.encoders.onnx_description import (
@@ -32,12 +29,9 @@ from plotgenre.embedding.encoders.onnx_description import (
 )
 from plotgenre.embedding.encoders.onnx_file import data_files
 from plotgenre.embedding.encoders.runtime_check import Checked, check_lengths, checked_graph
-from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.embedding.encoders.tokens import TokenReader, read_tokenizer
 from plotgenre.errors import EncoderError
-from plotgenre.json_files import read_json
 
-# Unicode's own normal forms make 18 letters of one at most.
-_MOST_GROWTH = 1000
 # What the runtime check reads, over and over.
 _CHECK_TEXT = (
     "A retired detective returns to the harbour town where his partner vanished, and finds that "
@@ -69,7 +63,7 @@ class OnnxEncoder:
                 f"{self.folder} has {weights} weights, which are not multiplied in int8; expected "
                 "int8 ones, as plotgenre bundle --weights int8 writes them"
             )
-        tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
+        tokenizer = read_tokenizer(self.folder / TOKENIZER_FILE)
         limit = described.max_tokens
         max_tokens = min(settings.max_tokens or limit, limit)
         self._tokens = TokenReader(
@@ -278,32 +272,3 @@ def _local_folder(settings: EncoderSettings) -> Path:
         raise EncoderError(
             f"no encoder folder {settings.name!r} here, and none such on the Hub"
         ) from refused
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        content = path.read_bytes()
-        # Most have no replacements, and parsing takes as long as reading many plots. The second is
-        # how JSON may hide the first.
-        if b"Replace" in content or b"\\u00" in content:
-            growth = _growth(read_json(path).get("normalizer"))
-            if growth > _MOST_GROWTH:
-                raise EncoderError(
-                    f"{path} makes {growth} letters of one; expected at most {_MOST_GROWTH}"
-                )
-        return Tokenizer.from_file(str(path))
-    except EncoderError:
-        raise
-    except Exception as broken:
-        # The tokenizers library raises bare Exceptions.
-        raise EncoderError(f"{path} is not a tokenizer: {first_line(broken)}") from broken
-
-
-def _growth(normalizer: object) -> int:
-    """How many letters the replacements in a normalizer, one after another, make of one."""
-    if isinstance(normalizer, list):
-        return prod(map(_growth, normalizer))
-    if not isinstance(normalizer, dict):
-        return 1
-    content = normalizer.get("content") if normalizer.get("type") == "Replace" else None
-    return max(len(str(content or "")), 1) * _growth(list(normalizer.values()))

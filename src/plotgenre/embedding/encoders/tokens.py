@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from math import prod
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from plotgenre.embedding.encoders.encoder import first_line
 from plotgenre.errors import EncoderError
+from plotgenre.json_files import read_json
+
+# Unicode's own normal forms make 18 letters of one at most.
+_MOST_GROWTH = 1000
 
 
 class TokenReader:
@@ -90,6 +97,42 @@ class TokenReader:
     def lengths(self, texts: Sequence[str], *, query: bool = False) -> npt.NDArray[np.int64]:
         """Tokens of each text as :meth:`ids` gives them, shape (n,)."""
         return np.array([len(ids) for ids in self.ids(texts, query=query)], dtype=np.int64)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer in a file.
+
+    Raises
+    ------
+    EncoderError
+        If it is none, or its replacements make too many letters of one.
+    """
+    try:
+        content = path.read_bytes()
+        # Most have no replacements, and parsing takes as long as reading many plots. The second is
+        # how JSON may hide the first.
+        if b"Replace" in content or b"\\u00" in content:
+            growth = _growth(read_json(path).get("normalizer"))
+            if growth > _MOST_GROWTH:
+                raise EncoderError(
+                    f"{path} makes {growth} letters of one; expected at most {_MOST_GROWTH}"
+                )
+        return Tokenizer.from_file(str(path))
+    except EncoderError:
+        raise
+    except Exception as broken:
+        # The tokenizers library raises bare Exceptions.
+        raise EncoderError(f"{path} is not a tokenizer: {first_line(broken)}") from broken
+
+
+def _growth(normalizer: object) -> int:
+    """How many letters the replacements in a normalizer, one after another, make of one."""
+    if isinstance(normalizer, list):
+        return prod(map(_growth, normalizer))
+    if not isinstance(normalizer, dict):
+        return 1
+    content = normalizer.get("content") if normalizer.get("type") == "Replace" else None
+    return max(len(str(content or "")), 1) * _growth(list(normalizer.values()))
 
 
 @contextmanager
