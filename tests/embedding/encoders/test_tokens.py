@@ -69,7 +69,7 @@ def test_a_pattern_that_tries_too_many_ways_is_one_sentence(wordpiece: Tokenizer
     told["pre_tokenizer"] = split | {"invert": False}
     reader = TokenReader(Tokenizer.from_str(json.dumps(told)), "", 64)
     for read in (reader.spans, reader.ids):
-        with pytest.raises(EncoderError, match="tokenizer cannot read a text") as caught:
+        with pytest.raises(EncoderError, match="tokenizer is damaged or gave up: Onig") as caught:
             read(["a" * 60 + "!"])
         assert len(str(caught.value).splitlines()) == 1
 

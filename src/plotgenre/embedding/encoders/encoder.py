@@ -254,7 +254,7 @@ def prompts_in(folder: Path) -> dict[str, Any]:
     return {"prompts": prompts, "default_prompt_name": config.get("default_prompt_name")}
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error of a library says, as the end of one sentence of ours."""
     # OpenVINO first says where in its source it stood.
     lines = (line.strip() for line in str(error).splitlines())

@@ -43,7 +43,8 @@ class TokenReader:
     def __init__(
         self, tokenizer: Tokenizer, prompt: str, max_tokens: int, query_prompt: str = ""
     ) -> None:
-        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        with _told():
+            self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
@@ -57,9 +58,10 @@ class TokenReader:
         return str(self._tokenizer.to_str())
 
     def _reserved(self, which: str, prompt: str) -> int:
-        reserved = self._tokenizer.num_special_tokens_to_add(False) + len(
-            self._tokenizer.encode(prompt, add_special_tokens=False).ids if prompt else ()
-        )
+        reserved: int = self._tokenizer.num_special_tokens_to_add(False)
+        if prompt:
+            with _told():
+                reserved += len(self._tokenizer.encode(prompt, add_special_tokens=False).ids)
         if reserved >= self._max_tokens:
             raise EncoderError(
                 f"the encoder reads {self._max_tokens} tokens, but its {which} and special tokens "
@@ -76,7 +78,7 @@ class TokenReader:
 
     def spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """For each text the (start, end) character offsets of its tokens, shape (t, 2)."""
-        with _panics_told():
+        with _told():
             found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(one.offsets, dtype=np.int64).reshape(-1, 2) for one in found]
 
@@ -85,7 +87,7 @@ class TokenReader:
         prompt = self.query_prompt if query else self.prompt
         prompted = [prompt + text for text in texts]
         # Without character offsets, which no one reads here.
-        with _panics_told():
+        with _told():
             ids = [one.ids for one in self._tokenizer.encode_batch_fast(prompted)]
         longer = [row for row, one in enumerate(ids) if len(one) > self._max_tokens]
         if longer:
@@ -136,12 +138,13 @@ def _growth(normalizer: object) -> int:
 
 
 @contextmanager
-def _panics_told() -> Iterator[None]:
-    """Make an error of a panic, as of a pattern that tries too many ways to match."""
+def _told() -> Iterator[None]:
+    """Make one sentence of a bare Exception, or of a panic, as of a pattern without end."""
     try:
         yield
-    except BaseException as panic:
-        # From Rust, and none of Python's exceptions.
-        if type(panic).__name__ != "PanicException":
+    except BaseException as error:
+        # A panic of Rust's is none of Python's exceptions.
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
-        raise EncoderError(f"the encoder's tokenizer cannot read a text: {panic}") from None
+        said = first_line(error)
+        raise EncoderError(f"the encoder's tokenizer is damaged or gave up: {said}") from None
