@@ -25,6 +25,7 @@ from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
 from plotgenre.idle_settings import ADAPTATION, refuse_idle
+from plotgenre.json_files import read_json
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
@@ -317,7 +318,7 @@ def history_beside(model: str | Path) -> History | None:
     if not path.is_file():
         return None
     try:
-        return History.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return History.from_dict(read_json(path))
     except ValueError as error:
         raise ArtefactError(f"{path}: {error}") from error
 

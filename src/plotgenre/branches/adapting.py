@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from plotgenre.embedding.encoders import Encoder, EncoderSettings, load_encoder,
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
 from plotgenre.errors import InputError, RecipeError
+from plotgenre.json_files import json_bytes
 from plotgenre.learning.adapting import adapt
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.adapting_settings import AdaptingSettings
@@ -173,5 +173,4 @@ def _refuse_other_content(folder: Path) -> None:
 def _write(encoder: TrainableEncoder, told: dict[str, Any], folder: Path) -> None:
     with whole_folder(folder) as new:
         encoder.save(new)
-        text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
-        (new / LOG_FILE).write_text(text + "\n", encoding="utf-8")
+        (new / LOG_FILE).write_bytes(json_bytes(told))
