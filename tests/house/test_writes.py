@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "plotgenre"
-WRITES = {
+WRITES = {"fsync", "rename", "write_bytes", "write_text", "savefig"}
+WRITES |= {"mkstemp", "NamedTemporaryFile"}
     "fsync",
     "rename",
     "write_bytes",
