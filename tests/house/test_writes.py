@@ -8,14 +8,6 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "plotgenre"
 WRITES = {"fsync", "rename", "write_bytes", "write_text", "savefig"}
 WRITES |= {"mkstemp", "NamedTemporaryFile"}
-    "fsync",
-    "rename",
-    "write_bytes",
-    "write_text",
-    "mkstemp",
-    "NamedTemporaryFile",
-    "savefig",
-}
 ALLOWED = {
     "whole_files.py": {"fsync", "rename", "write_bytes"},
     # Into the folder, or the file, that they are given.
