@@ -321,6 +321,16 @@ def test_no_change_of_the_bundled_encoder_s_description_goes_unseen(bundled, tmp
         GenreClassifier.load(moved)
 
 
+def test_no_change_of_a_shared_encoder_s_description_goes_unseen(bundled, tmp_path):
+    moved = Path(shutil.copytree(bundled, tmp_path / "models" / "moved"))
+    (moved / "encoder").rename(tmp_path / "models" / "encoder")
+    path = tmp_path / "models" / "encoder" / "encoder.json"
+    GenreClassifier.load(moved)
+    silently(path, lambda told: told.update(max_tokens=12))
+    with pytest.raises(ArtefactError, match=r"encoder\.json is damaged: it was changed since"):
+        GenreClassifier.load(moved)
+
+
 def test_folders_without_digests_of_their_descriptions_load(bundled, fitted, tmp_path):
     """As those of earlier versions are."""
     moved = Path(shutil.copytree(bundled, tmp_path / "moved"))

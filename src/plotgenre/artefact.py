@@ -175,8 +175,10 @@ def bundled_encoder(folder: Path, card: Mapping[str, Any]) -> Path | None:
         try:
             described = read_json(beside / _DESCRIPTION)
             own = beside if described["fingerprint"] == card["fingerprint"] else own
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        except (OSError, ValueError, KeyError, TypeError) as broken:
+            # It was beside the model, or in it, when this was saved.
+            if _DESCRIPTION_DIGEST in card and isinstance(broken, ValueError):
+                raise ArtefactError(f"{beside / _DESCRIPTION} is damaged: {broken}") from None
     if not own.is_dir():
         return None
     digest = description_digest(own)
