@@ -1,11 +1,12 @@
-# plotgenre's service: the models of the package, no torch. docs/serving.md says how to run it.
+# plotgenre's service: the models of the package, no torch. docs/serving.md says how to run it, and
+# SECURITY.md how to pin the base image.
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md CHANGELOG.md LICENSE NOTICE ./
+COPY pyproject.toml constraints.txt README.md CHANGELOG.md LICENSE NOTICE ./
 COPY recipes recipes
 COPY src src
 RUN python -m venv /opt/plotgenre \
- && /opt/plotgenre/bin/pip install --no-cache-dir ".[serve,parquet]"
+ && /opt/plotgenre/bin/pip install --no-cache-dir -c constraints.txt ".[serve,parquet]"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 plotgenre

@@ -8,14 +8,14 @@ padding: the models of the package have words besides, and are never exported wh
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from plotgenre.embedding.encoders.encoder import file_digest
-from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE, MODEL_FILE
+from plotgenre.embedding.encoders.onnx_description import DESCRIPTION_FILE, MODEL_FILE
+from plotgenre.json_files import read_json, write_digested
 
 # Shapes of batches that the masks are computed for: one token, few, more than the tracing saw.
 _PROBED = ((1, 1), (3, 2), (2, 31))
@@ -25,9 +25,8 @@ def without_idle_masks(folder: Path) -> int:
     """`remove_idle_masks` in the folder of an encoder, which knows its graph by a digest."""
     removed = remove_idle_masks(folder / MODEL_FILE)
     description = folder / DESCRIPTION_FILE
-    told = json.loads(description.read_text())
-    told["model_sha256"] = file_digest(folder / MODEL_FILE)
-    description.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    told = read_json(description) | {"model_sha256": file_digest(folder / MODEL_FILE)}
+    write_digested(description, told)
     return removed
 
 

@@ -30,15 +30,22 @@ import pyarrow.parquet as pq
 
 from masking import without_idle_masks
 from plotgenre import Corpus, GenreClassifier, Recipe, read_corpus, run_experiment
-from plotgenre.artefact import CARD_FILE, ENCODER_FOLDER, EVALUATION_FILE
+from plotgenre.artefact import (
+    CARD_FILE,
+    ENCODER_FOLDER,
+    EVALUATION_FILE,
+    description_digest,
+)
 from plotgenre.branches.adapting import LOG_FILE
 from plotgenre.doors.screen import progress
 from plotgenre.embedding.encoders import named_encoder
-from plotgenre.embedding.encoders.onnx_folder import DESCRIPTION_FILE, is_onnx_folder
+from plotgenre.embedding.encoders.onnx_description import DESCRIPTION_FILE
+from plotgenre.embedding.encoders.onnx_folder import is_onnx_folder
 from plotgenre.evaluation.evaluation import Evaluation, nan_to_none
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.experiment import Scored, run_adaptation, score_classifier
 from plotgenre.hub import SHIPPED
+from plotgenre.json_files import json_bytes, read_json, write_digested
 from plotgenre.model.bundling import bundle_model
 from plotgenre.whole_files import write_whole
 from terse import terse
@@ -189,8 +196,8 @@ def shipped(name: str, run: Path, test: Corpus, arguments: argparse.Namespace) -
     """The model with its encoder's weights rounded, and what it scores."""
     folder = arguments.runs / "rounded" / name
     card = replace(bundle_model(run / "model", folder, WEIGHTS), name=ENCODER_NAME)
-    named(folder)
     without_idle_masks(folder / ENCODER_FOLDER)
+    named(folder)
     model = GenreClassifier.load(folder, store=arguments.store)
     evaluation, text, scores = scored_whole(name, folder, test, arguments)
     model.save(folder, evaluation=evaluation.as_dict(), card=text, bundle_encoder=True)
@@ -259,7 +266,7 @@ def named(folder: Path) -> None:
     """Call the encoder by what it is: the folder of this run means nothing elsewhere."""
     description, config = folder / ENCODER_FOLDER / DESCRIPTION_FILE, folder / "config.json"
     for path, parts in ((description, [[]]), (config, [["encoder"], ["recipe", "encoder"]])):
-        told = json.loads(path.read_text())
+        told = read_json(path)
         for keys in parts:
             part = told
             for key in keys:
@@ -269,7 +276,9 @@ def named(folder: Path) -> None:
                 # It is what stands in the model's folder now.
                 if "kind" in part:
                     part["kind"] = "onnx"
-        path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        if path == config:
+            told["encoder"] |= description_digest(folder / ENCODER_FOLDER)
+        write_digested(path, told)
 
 
 def metrics_of(scored: Scored) -> dict[str, dict[str, float | None]]:
@@ -320,10 +329,6 @@ def placed(rounded: Path) -> float:
     fresh.rename(SHIPPED)
     said(f"{SHIPPED}: {megabytes:.1f} MB in a wheel")
     return megabytes
-
-
-def json_bytes(value: object, indent: int = 2) -> bytes:
-    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
 
 
 def said(text: str) -> None:

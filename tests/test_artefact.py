@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from plotgenre import GenreClassifier
-from plotgenre.artefact import Artefact, read_artefact, write_artefact
+from plotgenre.artefact import Artefact, read_artefact, read_for_people, write_artefact
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import ArtefactError, RecipeError
+from plotgenre.hub import SHIPPED, shipped_models
 
 PLOTS = ["ghost house cellar", "a soldier walks through ruins. " * 20, "love"]
 
@@ -40,7 +42,9 @@ def small() -> Artefact:
 
 
 def change(model: Path, edit: Callable[[dict], object]) -> None:
+    """Another config without a digest of its own, as earlier versions wrote it."""
     config = json.loads((model / "config.json").read_text())
+    config.pop("content_sha256", None)
     edit(config)
     (model / "config.json").write_text(json.dumps(config))
 
@@ -281,6 +285,99 @@ def test_config_that_contradicts(model, edit, sentence):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def silently(path: Path, edit: Callable[[dict], object]) -> None:
+    """Edit a JSON file and leave the digests as they are."""
+    told = json.loads(path.read_text())
+    edit(told)
+    path.write_text(json.dumps(told, indent=2))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda c: c["thresholds"].update(War=0.9),
+        lambda c: c["genres"].reverse(),
+        lambda c: c["train_films"].update(War=1),
+        lambda c: c["recipe"]["slicing"].update(max_slices=1),
+        lambda c: c.update(plotgenre="9.9"),
+        lambda c: c.update(head_sha256="0" * 64),
+    ],
+)
+def test_no_change_of_the_config_goes_unseen(model, edit):
+    silently(model / "config.json", edit)
+    with pytest.raises(ArtefactError, match=r"config\.json is damaged: it was changed since"):
+        GenreClassifier.load(model)
+
+
+def test_no_change_of_the_bundled_encoder_s_description_goes_unseen(bundled, tmp_path):
+    moved = Path(shutil.copytree(bundled, tmp_path / "moved"))
+    path = moved / "encoder" / "encoder.json"
+    silently(path, lambda told: told.update(max_tokens=12))
+    with pytest.raises(ArtefactError, match=r"its encoder\.json is not the one that was saved"):
+        GenreClassifier.load(moved)
+    # Nor does one that fits itself, or has no digest.
+    silently(path, lambda told: told.pop("content_sha256"))
+    with pytest.raises(ArtefactError, match=r"its encoder\.json is not the one that was saved"):
+        GenreClassifier.load(moved)
+
+
+def test_no_change_of_a_shared_encoder_s_description_goes_unseen(bundled, tmp_path):
+    moved = Path(shutil.copytree(bundled, tmp_path / "models" / "moved"))
+    (moved / "encoder").rename(tmp_path / "models" / "encoder")
+    path = tmp_path / "models" / "encoder" / "encoder.json"
+    GenreClassifier.load(moved)
+    silently(path, lambda told: told.update(max_tokens=12))
+    with pytest.raises(ArtefactError, match=r"encoder\.json is damaged: it was changed since"):
+        GenreClassifier.load(moved)
+
+
+def test_folders_without_digests_of_their_descriptions_load(bundled, fitted, tmp_path):
+    """As those of earlier versions are."""
+    moved = Path(shutil.copytree(bundled, tmp_path / "moved"))
+    silently(moved / "encoder" / "encoder.json", lambda told: told.pop("content_sha256"))
+    change(moved, lambda config: config["encoder"].pop("description_sha256"))
+    loaded = GenreClassifier.load(moved)
+    np.testing.assert_allclose(loaded.predict_proba(PLOTS), fitted.predict_proba(PLOTS), atol=1e-3)
+
+
+def test_the_models_of_the_package_hold_digests():
+    for name in shipped_models():
+        config = json.loads((SHIPPED / name / "config.json").read_text())
+        assert "content_sha256" in config
+        assert "description_sha256" in config["encoder"]
+    assert "content_sha256" in json.loads((SHIPPED / "encoder" / "encoder.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["config.json", "head.safetensors"])
+def test_a_pipe_is_not_waited_for(model, name):
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    with pytest.raises(ArtefactError, match="no regular file"):
+        GenreClassifier.load(model)
+
+
+def test_what_is_told_to_people_comes_from_the_folder(model, tmp_path):
+    assert read_for_people(model, "README.md") is not None
+    (model / "README.md").unlink()
+    assert read_for_people(model, "README.md") is None
+    (tmp_path / "secret").write_text("secret")
+    (model / "README.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(ArtefactError, match="a link to a file of somewhere else"):
+        read_for_people(model, "README.md")
+    (model / "README.md").unlink()
+    (model / "README.md").write_bytes(b"\xff")
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        read_for_people(model, "README.md")
+    # The Hub's cache is full of links.
+    snapshot = tmp_path / "models--me--it" / "snapshots" / "0"
+    shutil.copytree(model, snapshot)
+    (tmp_path / "models--me--it" / "blobs").mkdir()
+    (tmp_path / "models--me--it" / "blobs" / "1").write_text("card")
+    (snapshot / "README.md").unlink()
+    (snapshot / "README.md").symlink_to("../../blobs/1")
+    assert read_for_people(snapshot, "README.md") == "card"
+
+
 def test_config_that_is_no_object(model):
     (model / "config.json").write_text("[]")
     with pytest.raises(ArtefactError, match="format None is unknown"):
@@ -344,19 +441,16 @@ def test_replaces_an_older_model_whole(small, saved_model, model):
 
 
 @pytest.mark.parametrize("stop", [OSError("disk full"), KeyboardInterrupt()])
-def test_a_stopped_write_leaves_the_older_model(small, model, stop, monkeypatch):
+def test_a_stopped_write_leaves_the_older_model(small, model, stop):
+    from dataclasses import replace
+
+    def stopped(folder):
+        raise stop
+
     before = {path.name: path.read_bytes() for path in model.iterdir()}
-    rename = Path.rename
-
-    def refuse(path: Path, target: Path) -> Path:
-        if path.name == "new":
-            raise stop
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
     expected = KeyboardInterrupt if isinstance(stop, KeyboardInterrupt) else ArtefactError
     with pytest.raises(expected):
-        write_artefact(model, small)
+        write_artefact(model, replace(small, write_encoder=stopped))
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 

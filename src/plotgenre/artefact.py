@@ -1,6 +1,7 @@
 """The artefact: a model as a folder of JSON and safetensors. No pickle, and nothing is trusted.
 
-config.json        format number, package version, genres, thresholds by name, recipe, encoder card
+config.json        format number, package version, genres, thresholds by name, recipe, encoder card,
+                   digests of itself, the head and the bundled encoder's description
 head.safetensors   the branches' and the calibration's tensors and nothing else
 encoder/           optional: the encoder itself (onnx, tokenizer), so that the folder is whole;
                    models that lie side by side may share one beside them
@@ -12,9 +13,6 @@ README.md          the model card                (for people; load never reads i
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +25,17 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from plotgenre.errors import ArtefactError
+from plotgenre.json_files import json_bytes, read_json, write_digested
+from plotgenre.whole_files import put_back, whole_folder
 
 FORMAT = 1
 CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER = "config.json", "head.safetensors", "encoder"
 EVALUATION_FILE, CARD_FILE = "evaluation.json", "README.md"
+
+# A card and an evaluation have some 100 kB.
+_MOST_TEXT = 16 * 2**20
+
+_DESCRIPTION, _DESCRIPTION_DIGEST = "encoder.json", "description_sha256"
 
 _FILES = {CONFIG_FILE, HEAD_FILE, ENCODER_FOLDER, EVALUATION_FILE, CARD_FILE}
 
@@ -94,38 +99,36 @@ def write_artefact(folder: Path, artefact: Artefact) -> None:
             raise ArtefactError(
                 f"{folder} exists and is not a plotgenre model; choose another folder"
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _write_beside(folder, artefact)
+        with whole_folder(folder) as new:
+            _write(new, artefact)
     except OSError as refused:
         raise ArtefactError(f"cannot write the model {folder}: {refused}") from refused
 
 
-def _write_beside(folder: Path, artefact: Artefact) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
-        unfinished = Path(room) / "new"
-        unfinished.mkdir()
-        head = save_tensors({name: np.ascontiguousarray(t) for name, t in artefact.tensors.items()})
-        _write(unfinished / HEAD_FILE, head)
-        _write(unfinished / CONFIG_FILE, _json(_config(artefact, head)))
-        if artefact.evaluation is not None:
-            _write(unfinished / EVALUATION_FILE, _json(artefact.evaluation))
-        if artefact.card is not None:
-            _write(unfinished / CARD_FILE, artefact.card.encode())
-        if artefact.write_encoder is not None:
-            artefact.write_encoder(unfinished / ENCODER_FOLDER)
-        _put_in_place(unfinished, folder, Path(room) / "old")
-
-
-def _put_in_place(new: Path, folder: Path, old: Path) -> None:
-    try:
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    except BaseException:
-        # The older model would otherwise vanish with the room that it was moved to.
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        raise
+def _write(folder: Path, artefact: Artefact) -> None:
+    folder.mkdir()
+    head = save_tensors({name: np.ascontiguousarray(t) for name, t in artefact.tensors.items()})
+    (folder / HEAD_FILE).write_bytes(head)
+    if artefact.evaluation is not None:
+        (folder / EVALUATION_FILE).write_bytes(json_bytes(artefact.evaluation))
+    if artefact.card is not None:
+        (folder / CARD_FILE).write_text(artefact.card, encoding="utf-8")
+    encoder = artefact.encoder
+    if artefact.write_encoder is not None:
+        artefact.write_encoder(folder / ENCODER_FOLDER)
+        encoder = {**encoder, **description_digest(folder / ENCODER_FOLDER)}
+    config = {
+        "format": FORMAT,
+        "plotgenre": artefact.version,
+        "genres": list(artefact.genres),
+        "thresholds": artefact.thresholds,
+        "train_films": artefact.train_films,
+        "ungrouped": list(artefact.ungrouped),
+        "recipe": artefact.recipe,
+        "encoder": encoder,
+        "head_sha256": hashlib.sha256(head).hexdigest(),
+    }
+    write_digested(folder / CONFIG_FILE, config)
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -137,6 +140,7 @@ def read_artefact(folder: Path) -> Artefact:
         If the folder or a file is missing, the format unknown, the head damaged, or thresholds do
         not match the genres.
     """
+    put_back(folder)
     if not folder.is_dir():
         raise ArtefactError(f"no model folder at {folder}")
     config = _read_config(folder / CONFIG_FILE)
@@ -160,15 +164,58 @@ def bundled_encoder(folder: Path, card: Mapping[str, Any]) -> Path | None:
 
     One beside it counts only if it describes itself as the encoder of the model's card: any other
     folder may bear that name.
+
+    Raises
+    ------
+    ArtefactError
+        If its description is not the one that was saved with the model.
     """
-    if (own := folder / ENCODER_FOLDER).is_dir():
-        return own
-    beside = folder.absolute().parent / ENCODER_FOLDER
-    try:
-        described = json.loads((beside / f"{ENCODER_FOLDER}.json").read_text(encoding="utf-8"))
-        return beside if described["fingerprint"] == card["fingerprint"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+    own, beside = (at / ENCODER_FOLDER for at in (folder, folder.absolute().parent))
+    if not own.is_dir():
+        try:
+            described = read_json(beside / _DESCRIPTION)
+            own = beside if described["fingerprint"] == card["fingerprint"] else own
+        except (OSError, ValueError, KeyError, TypeError) as broken:
+            # It was beside the model, or in it, when this was saved.
+            if _DESCRIPTION_DIGEST in card and isinstance(broken, ValueError):
+                raise ArtefactError(f"{beside / _DESCRIPTION} is damaged: {broken}") from None
+    if not own.is_dir():
         return None
+    digest = description_digest(own)
+    if _DESCRIPTION_DIGEST in card and digest != {_DESCRIPTION_DIGEST: card[_DESCRIPTION_DIGEST]}:
+        raise ArtefactError(f"{own} is damaged: its {_DESCRIPTION} is not the one that was saved")
+    return own
+
+
+def description_digest(encoder: Path) -> dict[str, str]:
+    """The digest of an encoder's description, which holds those of its files."""
+    path = encoder / _DESCRIPTION
+    if not path.is_file():
+        return {}
+    return {_DESCRIPTION_DIGEST: hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def read_for_people(folder: Path, name: str) -> str | None:
+    """The text of a file that says something of the model; None if there is none.
+
+    Raises
+    ------
+    ArtefactError
+        If it is no text of at most 16 MB, or a link to somewhere else.
+    """
+    path = folder / name
+    if not path.is_file():
+        return None
+    # The Hub's cache has its files in a folder beside, under the names of their digests.
+    places = folder.resolve(), folder.resolve().parent.parent / "blobs"
+    if path.resolve().parent not in places:
+        raise ArtefactError(f"{path} is a link to a file of somewhere else")
+    if (size := path.stat().st_size) > _MOST_TEXT:
+        raise ArtefactError(f"{path} has {size} bytes; expected at most {_MOST_TEXT}")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as broken:
+        raise ArtefactError(f"{path} cannot be read: {broken}") from None
 
 
 def _refuse_contradictions(path: Path, genres: tuple[str, ...], config: Mapping[str, Any]) -> None:
@@ -200,20 +247,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 
-def _config(artefact: Artefact, head: bytes) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "plotgenre": artefact.version,
-        "genres": list(artefact.genres),
-        "thresholds": artefact.thresholds,
-        "train_films": artefact.train_films,
-        "ungrouped": list(artefact.ungrouped),
-        "recipe": artefact.recipe,
-        "encoder": artefact.encoder,
-        "head_sha256": hashlib.sha256(head).hexdigest(),
-    }
-
-
 _CONFIG_TYPES = {
     "plotgenre": str,
     "genres": list,
@@ -228,7 +261,7 @@ _CONFIG_TYPES = {
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, Any] = read_json(path)
     except FileNotFoundError:
         raise ArtefactError(f"{path.parent} is not a model: it lacks {path.name}") from None
     except (OSError, ValueError) as broken:
@@ -249,6 +282,8 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _read_head(path: Path, sha256: str) -> Tensors:
+    if path.exists() and not path.is_file():
+        raise ArtefactError(f"{path} is no regular file")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -271,14 +306,3 @@ def _may_replace(folder: Path) -> bool:
     found = {entry.name for entry in folder.iterdir()}
     # Whatever else someone keeps in there would be deleted with the older model.
     return not found or (HEAD_FILE in found and found <= _FILES)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

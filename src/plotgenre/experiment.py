@@ -25,9 +25,11 @@ from plotgenre.evaluation.history_chart import draw_history
 from plotgenre.evaluation.model_card import model_card
 from plotgenre.evaluation.scores import SCORES_FILE, Scores
 from plotgenre.idle_settings import ADAPTATION, refuse_idle
+from plotgenre.json_files import read_json
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.history import History
 from plotgenre.recipe import Recipe
+from plotgenre.whole_files import write_whole
 
 _HISTORY, _HISTORY_CHART = "history.json", "history.png"
 _SPLIT_ALREADY = {"split": "validation films are given"}
@@ -120,7 +122,7 @@ def run_experiment(
         scored.scores().save(folder)
     recipe.save(folder / "recipe.toml")
     if (history := classifier.history_) is not None:
-        (folder / _HISTORY).write_text(json.dumps(history.as_dict(), indent=2))
+        write_whole(folder / _HISTORY, json.dumps(history.as_dict(), indent=2).encode())
         draw_history(history.as_dict(), folder / _HISTORY_CHART)
     classifier.save(
         folder / "model",
@@ -316,7 +318,7 @@ def history_beside(model: str | Path) -> History | None:
     if not path.is_file():
         return None
     try:
-        return History.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return History.from_dict(read_json(path))
     except ValueError as error:
         raise ArtefactError(f"{path}: {error}") from error
 

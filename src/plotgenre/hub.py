@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plotgenre.errors import ArtefactError
+from plotgenre.whole_files import put_back
 
 # What an older model may have left in a repository and the new one need not have.
 _REPLACED = ["encoder/*", "evaluation.json"]
@@ -35,6 +36,7 @@ def local_folder(name: str, revision: str | None) -> Path:
         If it is neither here nor in the package nor on the Hub.
     """
     here = Path(name)
+    put_back(here)
     if name in shipped_models() and not (here / "config.json").is_file():
         return SHIPPED / name
     if here.is_dir():

@@ -26,6 +26,7 @@ from plotgenre.learning.heads import HeadSettings
 from plotgenre.learning.sampling import SamplingSettings
 from plotgenre.learning.settings import TrainingSettings
 from plotgenre.learning.thresholds import ThresholdSettings
+from plotgenre.whole_files import write_whole
 
 DEFAULT_RECIPE = "fused"
 
@@ -112,7 +113,7 @@ class Recipe:
 
     def save(self, path: Path) -> None:
         """Write all settings as TOML; a setting of ``None`` is left out, as TOML has none."""
-        path.write_text(tomli_w.dumps(_without_none(self.as_dict())), encoding="utf-8")
+        write_whole(path, tomli_w.dumps(_without_none(self.as_dict())).encode())
 
     def with_settings(self, assignments: Mapping[str, Any]) -> Recipe:
         """A copy with dotted settings changed, as ``{"head.kind": "linear"}``.

@@ -1,5 +1,6 @@
 """GenreWorker: a batch in, the same batch with genres out, whatever its rows are."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -12,6 +13,7 @@ from plotgenre import GenreClassifier
 from plotgenre.batch import worker as worker_module
 from plotgenre.batch.worker import GenreWorker, carried_names, why_no_plot
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.json_files import write_digested
 
 GHOST = "A ghost haunts the cellar of an old house where a family was murdered."
 WAR = "Two soldiers walk home through the ruins of the war."
@@ -152,9 +154,9 @@ def test_another_model_under_the_same_name_is_refused(tmp_path, words):
     worker = GenreWorker(model=str(folder)).fingerprinted()
     assert worker({"plot": [WAR]})["error"].tolist() == [None]
     config = folder / "config.json"
-    before = config.read_text()
-    assert '"Drama": 0.' in before
-    config.write_text(before.replace('"Drama": 0.', '"Drama": 0.1', 1))
+    told = json.loads(config.read_text())
+    told["thresholds"]["Drama"] /= 2
+    write_digested(config, told)
     code = f"""
 from plotgenre.batch.worker import GenreWorker
 worker = GenreWorker(model={str(folder)!r}, fingerprint={worker.fingerprint!r})

@@ -12,6 +12,7 @@ from plotgenre.devices import torch_device
 from plotgenre.doors.info import machine_facts, model_facts
 from plotgenre.embedding.encoders import runtime_check
 from plotgenre.errors import ArtefactError
+from plotgenre.json_files import write_digested
 from plotgenre.model.bundling import bundle_model
 
 
@@ -71,13 +72,13 @@ def test_prompts_and_device(saved_model, tmp_path):
     model = shutil.copytree(saved_model, tmp_path / "model")
     config = json.loads((model / "config.json").read_text())
     config["encoder"] |= {"prompt": "The plot: ", "query_prompt": "A ghost: "}
-    (model / "config.json").write_text(json.dumps(config))
+    write_digested(model / "config.json", config)
     encoder = model_facts(model)["encoder"]
     assert (encoder["prompt"], encoder["query prompt"]) == ("The plot: ", "A ghost: ")
     assert encoder["device"] == torch_device("auto", "encoder.device").type
     assert "    query prompt: A ghost: \n" in run(model).stdout
     config["recipe"]["encoder"] |= {"kind": "static", "device": "cuda"}
-    (model / "config.json").write_text(json.dumps(config))
+    write_digested(model / "config.json", config)
     assert model_facts(model)["encoder"]["device"] == "cpu"
 
 
@@ -86,7 +87,7 @@ def test_a_model_that_the_fastest_way_reads_wrongly(saved_model, tmp_path, monke
     bundle_model(saved_model, tmp_path / "small", "int8")
     config = json.loads((tmp_path / "small" / "config.json").read_text())
     config["recipe"]["encoder"] |= {"precision": "int8", "runtime": "onnxruntime"}
-    (tmp_path / "small" / "config.json").write_text(json.dumps(config))
+    write_digested(tmp_path / "small" / "config.json", config)
     # Nothing is as close as this, so that whatever runs in 8 bits is refused.
     monkeypatch.setattr(runtime_check, "MOST_DISTANCE", 1e-9)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

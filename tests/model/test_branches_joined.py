@@ -15,6 +15,7 @@ from plotgenre.branches.lexical import LexicalBranch
 from plotgenre.branches.semantic import SemanticBranch
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.errors import ArtefactError, InputError, RecipeError
+from plotgenre.json_files import write_digested
 from plotgenre.learning.calibration import fit_calibration, sigmoid
 from plotgenre.learning.sparse_fitting import GenresFitted
 from plotgenre.learning.thresholds import tune_thresholds
@@ -99,7 +100,7 @@ def test_fast_is_the_lexical_branch_calibrated_alone(fused, lexical, film_lists,
     # Nothing of the encoder is read, not even whether it is there.
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     config["recipe"]["encoder"]["name"] = "not/there"
-    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    write_digested(tmp_path / "model" / "config.json", config)
     fast = GenreClassifier.load(tmp_path / "model", fast=True)
     alone = lexical.model_
     plots = film_lists[0]

@@ -12,6 +12,7 @@ from plotgenre.doors.info import model_facts
 from plotgenre.embedding.encoders import EncoderSettings
 from plotgenre.embedding.encoders.export import export_encoder
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.json_files import write_digested
 from plotgenre.model.bundling import bundle_model
 
 pytest.importorskip("onnx")
@@ -100,7 +101,7 @@ def test_another_encoder_is_not_bundled(saved_model, small, tmp_path):
     model = Path(shutil.copytree(saved_model, tmp_path / "model"))
     config = json.loads((model / "config.json").read_text())
     config["encoder"]["fingerprint"] = "0" * 64
-    (model / "config.json").write_text(json.dumps(config))
+    write_digested(model / "config.json", config)
     with pytest.raises(ArtefactError, match="whose fingerprint is 0000"):
         bundle_model(model, tmp_path / "out", "int8")
     assert not (tmp_path / "out").exists()
@@ -124,7 +125,7 @@ def test_an_encoder_that_the_recipe_finds_no_more_goes_along(
     here = {"onnx": small / "encoder", "sentence_transformers": tiny_masked}[kind]
     name = str(here) if there else "folder/of another machine"
     config["recipe"]["encoder"] |= {"kind": kind, "name": name}
-    (folder / "config.json").write_text(json.dumps(config))
+    write_digested(folder / "config.json", config)
     model = GenreClassifier.load(folder)
     model.save(tmp_path / "again")
     assert (tmp_path / "again" / "encoder").exists() is not there

@@ -10,6 +10,7 @@ from plotgenre import GenreClassifier
 from plotgenre.branches.branch import Progress
 from plotgenre.embedding.embedder import Embedder
 from plotgenre.errors import InputError, RecipeError
+from plotgenre.json_files import write_digested
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_what_a_model_stores_of_it_does_not_matter(saved_model, film_lists, tmp_
     shutil.copytree(saved_model, tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     config["recipe"]["training"]["checkpoint_every"] = stored
-    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    write_digested(tmp_path / "model" / "config.json", config)
     loaded = GenreClassifier.load(tmp_path / "model")
     assert loaded.recipe_.training.checkpoint_every is None
     again = GenreClassifier(loaded.recipe_.with_settings({"training.max_epochs": 1}))

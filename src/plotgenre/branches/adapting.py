@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,10 +16,12 @@ from plotgenre.embedding.encoders import Encoder, EncoderSettings, load_encoder,
 from plotgenre.embedding.slicing import Slicing
 from plotgenre.embedding.store import Store
 from plotgenre.errors import InputError, RecipeError
+from plotgenre.json_files import json_bytes
 from plotgenre.learning.adapting import adapt
 from plotgenre.learning.adapting_log import AdaptingLog
 from plotgenre.learning.adapting_settings import AdaptingSettings
 from plotgenre.learning.token_films import TokenFilms
+from plotgenre.whole_files import whole_folder
 
 if TYPE_CHECKING:
     from plotgenre.embedding.encoders.trainable import TrainableEncoder
@@ -172,17 +171,6 @@ def _refuse_other_content(folder: Path) -> None:
 
 
 def _write(encoder: TrainableEncoder, told: dict[str, Any], folder: Path) -> None:
-    """Complete beside its place, synced, then renamed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
-        new, old = Path(room) / "new", Path(room) / "old"
+    with whole_folder(folder) as new:
         encoder.save(new)
-        text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
-        (new / LOG_FILE).write_text(text + "\n", encoding="utf-8")
-        for path in new.rglob("*"):
-            if path.is_file():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
+        (new / LOG_FILE).write_bytes(json_bytes(told))

@@ -17,6 +17,7 @@ import tomli_w
 from plotgenre.corpus.cooccurrence import Cooccurrence, GenrePair
 from plotgenre.corpus.films import Corpus
 from plotgenre.texts import normalised
+from plotgenre.whole_files import write_whole
 
 # Said of every film, so that they tell no genre from another.
 _EMPTY = {"film", "movie", "cinema", "picture", "genre", "and", "the", "a", "of"}
@@ -139,7 +140,7 @@ def write_merges(synonyms: Sequence[Synonym], path: str | Path) -> None:
         f"# {_quoted(one.pair.first)} = [{_quoted(one.pair.second)}]  ({'; '.join(one.reasons)})\n"
         for one in likely
     ]
-    Path(path).write_text("".join(lines), encoding="utf-8")
+    write_whole(Path(path), "".join(lines).encode())
 
 
 def _columns_by_name(words: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:

@@ -37,6 +37,7 @@ from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
 from plotgenre.errors import PlotgenreError, PlotgenreWarning, RecipeError
+from plotgenre.whole_files import write_whole
 
 if TYPE_CHECKING:
     from plotgenre.corpus import Corpus
@@ -289,4 +290,4 @@ def _write_json(path: Path | None, figures: dict[str, Any]) -> None:
     if path is not None:
         import json
 
-        path.write_text(json.dumps(figures, indent=2, ensure_ascii=False), encoding="utf-8")
+        write_whole(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())

@@ -9,10 +9,7 @@ files, and readers need no lock.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +20,11 @@ import numpy.typing as npt
 
 from plotgenre.embedding.encoders import EncoderCard, Vectors
 from plotgenre.errors import EncoderError
+from plotgenre.whole_files import remove_unfinished, whole_file
 
 Keys = npt.NDArray[np.uint64]
 
-_VECTORS, _KEYS, _UNFINISHED = ".vectors.npy", ".keys.npy", ".unfinished"
-# A write takes seconds; what is still unfinished after a day was left by a killed process.
-_STALE_SECONDS = 86_400
+_VECTORS, _KEYS = ".vectors.npy", ".keys.npy"
 _KEY = np.dtype([("high", np.uint64), ("low", np.uint64)])
 
 
@@ -63,7 +59,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as refused:
             raise EncoderError(f"cannot make the store folder {self.folder}: {refused}") from None
-        self._remove_stale()
+        remove_unfinished(self.folder)
         self._segments: dict[str, _Segment] = {}
         self.refresh()
 
@@ -124,12 +120,8 @@ class Store:
         self.refresh()
 
     def _write(self, name: str, array: npt.NDArray[np.generic]) -> None:
-        unfinished = self.folder / (name + _UNFINISHED)
-        with unfinished.open("wb") as file:
+        with whole_file(self.folder / name) as unfinished, unfinished.open("wb") as file:
             np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(self.folder / name)
 
     def _open(self, name: str) -> _Segment | None:
         """The segment, or nothing if it is damaged: its texts are then encoded again."""
@@ -150,14 +142,6 @@ class Store:
         except (OSError, ValueError, EOFError) as gone:
             raise EncoderError(f"cannot read {path} of the store any more: {gone}") from None
         return vectors
-
-    def _remove_stale(self) -> None:
-        oldest = time.time() - _STALE_SECONDS
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
-            # Another process may remove it first, or own it and forbid it.
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
 
     def _find(
         self, digests: npt.NDArray[np.void]

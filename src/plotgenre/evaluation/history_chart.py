@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from plotgenre.errors import MissingExtraError
+from plotgenre.whole_files import write_whole
 
 CURVES = (
     {"train_loss": "train", "validation_loss": "validation"},
@@ -55,4 +57,6 @@ def draw_history(history: Mapping[str, Any], path: Path) -> None:
             panel.axvline(after, linestyle="--", color="firebrick", label="overfitting after")
         panel.legend()
         panel.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=120)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=120)
+    write_whole(path, drawn.getvalue())

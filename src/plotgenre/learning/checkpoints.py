@@ -7,7 +7,6 @@ history and the *identity* of the run: every setting, and digests of the data.
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from plotgenre.errors import ArtefactError, InputError
+from plotgenre.whole_files import remove_unfinished, whole_file
 
 KEPT = 2
 """Files kept in a folder: the newest, and one to fall back on should the newest be damaged."""
@@ -77,10 +77,11 @@ class CheckpointFolder(Generic[LogT]):
 
     def save(self, checkpoint: Checkpoint[LogT]) -> Path:
         """Write a checkpoint, whole or not at all, then remove those that are too old."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.path)
         header = {"identity": dict(self.identity), "history": checkpoint.history.as_dict()}
         target = self.path / f"{self.unit}-{checkpoint.history.position:06d}.safetensors"
-        write_atomically(target, checkpoint.tensors, {"run": json.dumps(header)})
+        with whole_file(target) as new:
+            save_file(dict(checkpoint.tensors), new, {"run": json.dumps(header)})
         for old in self._files()[KEPT:]:
             old.unlink()
         return target
@@ -136,21 +137,3 @@ def _read(file: Path, log: type[LogT]) -> tuple[dict[str, Any], Checkpoint[LogT]
         tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     header = json.loads(metadata["run"])
     return header["identity"], Checkpoint(tensors, log.from_dict(header["history"]))
-
-
-def write_atomically(
-    target: Path, tensors: Mapping[str, npt.NDArray[np.generic]], metadata: dict[str, str]
-) -> None:
-    """Write tensors and metadata, whole or not at all, and make the file last."""
-    partial = target.with_suffix(".partial")
-    save_file(dict(tensors), partial, metadata)
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(target)
-    if os.name == "posix":
-        # Without this the rename itself may be lost with the power.
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

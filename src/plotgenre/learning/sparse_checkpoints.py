@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from plotgenre.errors import ArtefactError
-from plotgenre.learning.checkpoints import refuse_another_run, write_atomically
+from plotgenre.learning.checkpoints import refuse_another_run
 from plotgenre.learning.sparse_heads import GenreWeights, SparseHead
+from plotgenre.whole_files import remove_unfinished, whole_file
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -84,8 +86,9 @@ class GenreFolder:
         return head
 
     def _write(self, file: Path, tensors: Tensors) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, tensors, {"run": json.dumps(dict(self.identity))})
+        remove_unfinished(self.path)
+        with whole_file(file) as new:
+            save_file(dict(tensors), new, {"run": json.dumps(dict(self.identity))})
 
     def _read(self, file: Path, names: tuple[str, ...] | None = None) -> Tensors | None:
         if not file.exists():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from plotgenre.embedding.embedder import Embedder
 from plotgenre.embedding.encoders import EncoderSettings, load_encoder, save_encoder
 from plotgenre.embedding.encoders.encoder import EncoderCard
 from plotgenre.embedding.encoders.graph import Ids, load_graph
-from plotgenre.embedding.encoders.onnx_folder import MODEL_FILE, TOKENIZER_FILE
+from plotgenre.embedding.encoders.onnx_description import MODEL_FILE, TOKENIZER_FILE
 from plotgenre.embedding.encoders.tokens import TokenReader
 from plotgenre.errors import ArtefactError, EncoderError, InputError, MissingExtraError
 from plotgenre.learning.calibration import Calibration
@@ -24,6 +23,7 @@ from plotgenre.learning.heads import Head
 from plotgenre.model.fitted import Model
 from plotgenre.model.onnx_graph import OPSET, Nodes, add_calibration, add_head
 from plotgenre.version import __version__
+from plotgenre.whole_files import whole_file
 
 # Difference of a logit from the library's that is no more than rounding.
 _MOST_DIFFERENCE = 1e-4
@@ -70,9 +70,8 @@ def export_onnx(model: Model, path: Path) -> None:
         raise MissingExtraError("Exporting a model", "export") from missing
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as room:
-            folder, written = Path(room) / "encoder", Path(room) / "model.onnx"
+        with whole_file(path) as written:
+            folder = written.with_name("encoder")
             save_encoder(model.encoder, folder)
             # As the graph runs: without torch, in float32.
             settings = EncoderSettings(kind="onnx", name=str(folder), precision="float32")
@@ -85,7 +84,6 @@ def export_onnx(model: Model, path: Path) -> None:
             onnx.checker.check_model(graph)
             onnx.save(graph, str(written))
             _compare(exported, model.calibration, written, tokenizer)
-            written.replace(path)
     except OSError as refused:
         raise ArtefactError(f"cannot write {path}: {refused}") from None
 

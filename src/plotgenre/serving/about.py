@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 from plotgenre import hub
-from plotgenre.artefact import CARD_FILE, EVALUATION_FILE, read_artefact
+from plotgenre.artefact import CARD_FILE, EVALUATION_FILE, read_artefact, read_for_people
+from plotgenre.errors import ArtefactError, PlotgenreWarning
 from plotgenre.model.fitted import Model
 from plotgenre.serving.reading import Reader
 from plotgenre.serving.settings import ServiceSettings
@@ -48,7 +50,6 @@ def model_facts(
     headline = {key: metrics[key]["value"] for key in _HEADLINE if key in metrics}
     if headline:
         headline["films"] = evaluation["films"]
-    card = folder / CARD_FILE
     return {
         "name": reader.name,
         "version": artefact.version,
@@ -56,7 +57,7 @@ def model_facts(
         "quick": settings.quick,
         "recipe": _short(reader.model),
         "headline": headline,
-        "card": card.read_text(encoding="utf-8") if card.is_file() else "",
+        "card": _told(folder, CARD_FILE) or "",
         "limits": {
             "plots": settings.max_plots,
             "characters": settings.max_characters,
@@ -70,15 +71,37 @@ def model_facts(
 def evaluation_of(settings: ServiceSettings) -> tuple[Path, dict[str, Any]]:
     """The model's folder, and what it scored; nothing where it reads less than it was scored by."""
     folder = hub.local_folder(settings.model, None)
-    path = folder / EVALUATION_FILE
-    if settings.fast or settings.quick or not path.is_file():
+    if settings.fast or settings.quick or (text := _told(folder, EVALUATION_FILE)) is None:
         return folder, {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return folder, {}
-    # Written for people, by whatever version: what is not as expected is left out.
-    return folder, found if isinstance(found, dict) and "per_genre" in found else {}
+        found = json.loads(text)
+        # A checkpoint has what it scored after its epoch, without genres.
+        if "per_genre" not in found or _is_evaluation(found):
+            return folder, found if "per_genre" in found else {}
+    except (ValueError, TypeError, RecursionError):
+        pass
+    path = folder / EVALUATION_FILE
+    warnings.warn(f"{path} is no evaluation; it is left out", PlotgenreWarning, stacklevel=2)
+    return folder, {}
+
+
+def _told(folder: Path, name: str) -> str | None:
+    try:
+        return read_for_people(folder, name)
+    except ArtefactError as broken:
+        warnings.warn(f"{broken}; it is left out", PlotgenreWarning, stacklevel=3)
+        return None
+
+
+def _is_evaluation(found: Any) -> bool:
+    genres, metrics = found["per_genre"], found.get("metrics", {})
+    return (
+        isinstance(genres, list)
+        and all(isinstance(one, dict) and isinstance(one.get("genre"), str) for one in genres)
+        and isinstance(metrics, dict)
+        and all(isinstance(one, dict) and "value" in one for one in metrics.values())
+        and "films" in found
+    )
 
 
 def _tested(scores: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,7 +1,10 @@
+import json
+from pathlib import Path
+
 import pytest
 from tokenizers import Tokenizer
 
-from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.embedding.encoders.tokens import TokenReader, read_tokenizer
 from plotgenre.errors import EncoderError
 
 
@@ -58,3 +61,28 @@ def test_a_prompt_that_leaves_no_token_is_refused(wordpiece: Tokenizer, prompt: 
         EncoderError, match="reads 8 tokens, but its prompt and special tokens take"
     ):
         TokenReader(wordpiece, prompt, 8)
+
+
+def test_a_pattern_that_tries_too_many_ways_is_one_sentence(wordpiece: Tokenizer) -> None:
+    told = json.loads(wordpiece.to_str())
+    split = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated"}
+    told["pre_tokenizer"] = split | {"invert": False}
+    reader = TokenReader(Tokenizer.from_str(json.dumps(told)), "", 64)
+    for read in (reader.spans, reader.ids):
+        with pytest.raises(EncoderError, match="tokenizer is damaged or gave up: Onig") as caught:
+            read(["a" * 60 + "!"])
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_replacements_that_grow_are_refused(wordpiece: Tokenizer, tmp_path: Path) -> None:
+    told = json.loads(wordpiece.to_str())
+    growing = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 10}
+    told["normalizer"] = {"type": "Sequence", "normalizers": [growing] * 12}
+    path = tmp_path / "tokenizer.json"
+    for text in (json.dumps(told), json.dumps(told).replace('"Replace"', '"\\u0052eplace"')):
+        path.write_text(text)
+        with pytest.raises(EncoderError, match="makes 1000000000000 letters of one"):
+            read_tokenizer(path)
+    told["normalizer"]["normalizers"] = [growing] * 2
+    path.write_text(json.dumps(told))
+    assert read_tokenizer(path).encode("a").ids

@@ -15,6 +15,7 @@ from plotgenre.embedding.encoders.encoder import (
     Weights,
 )
 from plotgenre.errors import EncoderError
+from plotgenre.whole_files import put_back
 
 __all__ = [
     "BUNDLED",
@@ -55,6 +56,7 @@ def load_encoder(settings: EncoderSettings) -> Encoder:
     UserWarning
         If a device is asked for and the encoder runs on the processor all the same.
     """
+    put_back(Path(settings.name))
     if settings.precision == "int8" and settings.kind != "onnx":
         raise EncoderError(
             f"the encoder {settings.name!r} cannot run in int8; expected an ONNX folder with int8 "

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 
 from plotgenre.devices import Device
 from plotgenre.errors import EncoderError
+from plotgenre.json_files import read_json
 
 Vectors = npt.NDArray[np.float32]
 TokenPooling = Literal["mean", "max", "cls", "last"]
@@ -242,7 +243,7 @@ def prompts_in(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except (ValueError, OSError) as broken:
         raise EncoderError(f"{path} is not readable JSON: {broken}") from None
     prompts = (config.get("prompts") or {}) if isinstance(config, dict) else None
@@ -253,7 +254,7 @@ def prompts_in(folder: Path) -> dict[str, Any]:
     return {"prompts": prompts, "default_prompt_name": config.get("default_prompt_name")}
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error of a library says, as the end of one sentence of ours."""
     # OpenVINO first says where in its source it stood.
     lines = (line.strip() for line in str(error).splitlines())

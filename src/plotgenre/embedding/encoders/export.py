@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +15,14 @@ from plotgenre.embedding.encoders.encoder import (
     Weights,
     first_line,
 )
-from plotgenre.embedding.encoders.onnx_folder import (
+from plotgenre.embedding.encoders.onnx_description import (
     MODEL_FILE,
     TOKENIZER_FILE,
-    OnnxEncoder,
     write_description,
 )
+from plotgenre.embedding.encoders.onnx_folder import OnnxEncoder
 from plotgenre.errors import EncoderError, MissingExtraError
+from plotgenre.whole_files import whole_folder
 
 # Cosine that the exported encoder must reach with its source on the probe texts. Rounding to int8
 # moves a vector by a few hundredths of its length; a graph that was cut wrongly, by far more.
@@ -67,17 +67,14 @@ def export_encoder(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EncoderError(f"{folder} is not an empty folder; choose a new one for the encoder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as unfinished:
+    with whole_folder(folder) as written:
         # Compared in float32; how an encoder is run later is the runtime's choice.
         full = replace(settings, precision="float32", device="cpu")
         if settings.kind == "sentence_transformers":
-            full = _traced(full, Path(unfinished) / "traced")
-        written = Path(unfinished) / "encoder"
+            full = _traced(full, written.with_name("traced"))
         source = OnnxEncoder(full)
         source.save(written, weights)
         _compare(source, OnnxEncoder(_settings_of(written)), weights)
-        written.replace(folder)
     return OnnxEncoder(EncoderSettings(kind="onnx", name=str(folder)))
 
 

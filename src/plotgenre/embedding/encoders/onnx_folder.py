@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from plotgenre.embedding.encoders.encoder import (
     BATCH_TOKENS,
     EncoderCard,
     EncoderSettings,
-    TokenPooling,
     Vectors,
     Weights,
     as_pickled,
     batches_of_equal_length,
-    file_digest,
     fingerprint,
-    first_line,
-    prompts_in,
 )
 from plotgenre.embedding.encoders.graph import Graph, Ids
+from plotgenre.embedding.encoders.onnx_description import (
+    MODEL_FILE,
+    TOKENIZER_FILE,
+    description_of,
+    write_description,
+)
+from plotgenre.embedding.encoders.onnx_file import data_files
 from plotgenre.embedding.encoders.runtime_check import Checked, check_lengths, checked_graph
-from plotgenre.embedding.encoders.tokens import TokenReader
+from plotgenre.embedding.encoders.tokens import TokenReader, read_tokenizer
 from plotgenre.errors import EncoderError
 
-MODEL_FILE, TOKENIZER_FILE, DESCRIPTION_FILE = "model.onnx", "tokenizer.json", "encoder.json"
-
-_FORMAT_KEYS = {"name", "dimension", "max_tokens", "pooling", "prompt", "fingerprint"}
-_DEFAULT_MAX_TOKENS = 256
 # What the runtime check reads, over and over.
 _CHECK_TEXT = (
     "A retired detective returns to the harbour town where his partner vanished, and finds that "
@@ -60,26 +56,26 @@ class OnnxEncoder:
         self._settings = settings
         self.folder = _local_folder(settings)
         self._model_path = model_path = _graph_in(self.folder) or self.folder / MODEL_FILE
-        described = _description(self.folder, settings, model_path)
-        weights: Weights = described.get("weights", "float32")
+        described = description_of(self.folder, settings, model_path)
+        weights = described.weights
         if settings.precision == "int8" and weights != "int8":
             raise EncoderError(
                 f"{self.folder} has {weights} weights, which are not multiplied in int8; expected "
                 "int8 ones, as plotgenre bundle --weights int8 writes them"
             )
-        tokenizer = _tokenizer(self.folder / TOKENIZER_FILE)
-        limit = int(described["max_tokens"])
+        tokenizer = read_tokenizer(self.folder / TOKENIZER_FILE)
+        limit = described.max_tokens
         max_tokens = min(settings.max_tokens or limit, limit)
         self._tokens = TokenReader(
-            tokenizer, str(described["prompt"]), max_tokens, str(described["query_prompt"])
+            tokenizer, described.prompt, max_tokens, described.query_prompt or ""
         )
-        self._pooling: TokenPooling = described["pooling"]
-        self._normalize = bool(described.get("normalize", False))
+        self._pooling = described.pooling
+        self._normalize = described.normalize
         self._checked = checked_graph(
             model_path,
             fingerprint(
-                [described[key].encode() for key in ("model_sha256", "tokenizer_sha256")],
-                {"prompt": described["prompt"], "max_tokens": max_tokens}
+                described.parts,
+                {"prompt": described.prompt, "max_tokens": max_tokens}
                 | {"pooling": self._pooling, "normalize": self._normalize},
             ),
             (settings.runtime, settings.precision),
@@ -93,17 +89,17 @@ class OnnxEncoder:
             return own if max_tokens == limit or not own else fingerprint([own.encode()], facts)
 
         self._card = EncoderCard(
-            name=str(described["name"]),
-            revision=described.get("revision"),
-            dimension=int(described["dimension"]) or self._probe_dimension(),
+            name=described.name,
+            revision=described.revision,
+            dimension=self._dimension(described.dimension),
             max_tokens=max_tokens,
             reserved_tokens=self._tokens.reserved,
-            pooling=str(described["pooling"]),
+            pooling=self._pooling,
             prompt=self._tokens.prompt,
             precision=self._graph.precision,
-            fingerprint=shortened(str(described["fingerprint"])),
+            fingerprint=shortened(described.fingerprint),
             weights=weights,
-            source=shortened(described.get("source", "")),
+            source=shortened(described.source),
             query_prompt=self._tokens.query_prompt,
         )
 
@@ -165,19 +161,31 @@ class OnnxEncoder:
             folder.mkdir(parents=True)
         except OSError as refused:
             raise EncoderError(f"cannot make the encoder folder {folder}: {refused}") from None
+        data = data_files(self._model_path)
         shutil.copy(self._model_path, folder / MODEL_FILE)
+        for name in data:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self._model_path.parent / name, folder / name)
         shutil.copy(self.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         card = self._card
         if weights not in ("float32", own):
             from plotgenre.embedding.encoders.compression import compress_file
 
+            # All weights are in the one file then.
             compress_file(folder / MODEL_FILE, weights)
+            for name in data:
+                (folder / name).unlink()
             card = card.rounded(weights)
         write_description(folder, card, normalize=self._normalize)
 
-    def _probe_dimension(self) -> int:
+    def _dimension(self, described: int) -> int:
         ids = np.array([self._tokens.ids(["a"])[0]], dtype=np.int64)
-        return int(self._vectors(self._graph, ids).shape[1])
+        found = self._vectors(self._graph, ids).shape[1] if ids.size else described
+        if described not in (0, found):
+            raise EncoderError(
+                f"{self.folder} gives vectors of {found} numbers; its description says {described}"
+            )
+        return found
 
     def _check_batches(self, max_tokens: int, most: int) -> list[Ids]:
         """At most ``most`` batches of ids, shapes (1, t) and (3, t), the shortest text's first."""
@@ -207,6 +215,11 @@ class OnnxEncoder:
                 f"expected none but {', '.join(offered)}"
             )
         output = graph.run({name: offered[name] for name in graph.inputs})
+        if output.ndim not in (2, 3) or len(output) != len(ids):
+            raise EncoderError(
+                f"{self._model_path} gives an output of shape {output.shape}; "
+                f"expected ({len(ids)}, d) or ({len(ids)}, {ids.shape[1]}, d)"
+            )
         if output.ndim == 2:
             return output
         vectors = _pool(output, self._pooling)
@@ -215,18 +228,7 @@ class OnnxEncoder:
         return vectors
 
 
-def write_description(folder: Path, card: EncoderCard, *, normalize: bool) -> None:
-    """Write ``encoder.json``: the card, and the digests of the files that it speaks of."""
-    description = card.as_dict() | {
-        "normalize": normalize,
-        "model_sha256": file_digest(folder / MODEL_FILE),
-        "tokenizer_sha256": file_digest(folder / TOKENIZER_FILE),
-    }
-    del description["precision"]
-    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=2), encoding="utf-8")
-
-
-def _pool(hidden: npt.NDArray[np.float32], how: TokenPooling) -> Vectors:
+def _pool(hidden: npt.NDArray[np.float32], how: str) -> Vectors:
     """(b, s, d) to (b, d); no mask, since a batch's texts all have the same length."""
     pooled: Vectors
     if how == "mean":
@@ -241,6 +243,10 @@ def _pool(hidden: npt.NDArray[np.float32], how: TokenPooling) -> Vectors:
 def is_onnx_folder(folder: Path) -> bool:
     """Whether an encoder's graph lies in the folder, in either of the two layouts."""
     return _graph_in(folder) is not None
+
+
+# With their files of weights, as the exporters of optimum and torch name them.
+_GRAPHS = ("model.onnx", "onnx/model.onnx", "*.onnx_data", "*.onnx.data")
 
 
 def _graph_in(folder: Path) -> Path | None:
@@ -259,121 +265,10 @@ def _local_folder(settings: EncoderSettings) -> Path:
             snapshot_download(
                 settings.name,
                 revision=settings.revision,
-                allow_patterns=["*.json", "model.onnx", "onnx/model.onnx", "*.onnx_data"],
+                allow_patterns=["*.json", *_GRAPHS],
             )
         )
     except (HFValidationError, HfHubHTTPError, OSError) as refused:
         raise EncoderError(
             f"no encoder folder {settings.name!r} here, and none such on the Hub"
         ) from refused
-
-
-def _description(folder: Path, settings: EncoderSettings, model_path: Path) -> dict[str, Any]:
-    digests = {
-        "model_sha256": file_digest(model_path),
-        "tokenizer_sha256": file_digest(folder / TOKENIZER_FILE),
-    }
-    if not (folder / DESCRIPTION_FILE).exists():
-        return _foreign_description(folder, settings, digests)
-    described: Any = _read_json(folder / DESCRIPTION_FILE)
-    if not isinstance(described, dict):
-        raise EncoderError(f"{folder / DESCRIPTION_FILE} is not a JSON object")
-    if missing := sorted((_FORMAT_KEYS | digests.keys()) - described.keys()):
-        raise EncoderError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
-    for key, digest in digests.items():
-        if described[key] != digest:
-            raise EncoderError(
-                f"{folder} is damaged: {key} is {digest[:12]}…, expected {described[key][:12]}…"
-            )
-    if settings.prompt not in (None, described["prompt"]):
-        raise EncoderError(
-            f"{folder} was exported with the prompt {described['prompt']!r}, "
-            f"not {settings.prompt!r}; export it again"
-        )
-    # The card of an exported encoder has the pooling's name in sentence-transformers.
-    pooling = _POOLINGS.get(described["pooling"], described["pooling"])
-    if settings.pooling not in ("model", pooling):
-        raise EncoderError(
-            f"{folder} was exported with the pooling {pooling!r}, "
-            f"not {settings.pooling!r}; export it again"
-        )
-    # Before there was a prompt for queries, the one for slices stood before them too.
-    query = described.get("query_prompt", described["prompt"])
-    if settings.query_prompt is not None:
-        query = settings.query_prompt
-    return described | {"pooling": pooling, "query_prompt": query}
-
-
-def _foreign_description(
-    folder: Path, settings: EncoderSettings, digests: dict[str, str]
-) -> dict[str, Any]:
-    """What a folder in the layout of sentence-transformers says about itself."""
-    pooling, included = settings.pooling, True
-    if pooling == "model":
-        config = _read_json(folder / "1_Pooling" / "config.json")
-        pooling = _foreign_pooling(config, folder)
-        included = config.get("include_prompt", True)
-    prompt, query_prompt = settings.prompts(prompts_in(folder))
-    if (prompt or query_prompt) and not included:
-        raise EncoderError(
-            f"{folder} leaves prompts out of pooling, which an ONNX folder cannot; "
-            "expected encoder.prompt '' and encoder.query_prompt ''"
-        )
-    modules = _read_json(folder / "modules.json", [])
-    limits = _read_json(folder / "sentence_bert_config.json", {})
-    facts = {
-        "pooling": pooling,
-        "normalize": any("Normalize" in module.get("type", "") for module in modules),
-        "prompt": prompt,
-        "max_tokens": limits.get("max_seq_length") or _DEFAULT_MAX_TOKENS,
-    }
-    parts = [digest.encode() for digest in digests.values()]
-    return {
-        **facts,
-        **digests,
-        "name": settings.name,
-        "revision": settings.revision,
-        "dimension": 0,
-        "fingerprint": fingerprint(parts, dict(facts)),
-        "query_prompt": query_prompt,
-    }
-
-
-_POOLINGS: dict[str, TokenPooling] = {
-    "mean": "mean",
-    "mean_tokens": "mean",
-    "max": "max",
-    "max_tokens": "max",
-    "cls": "cls",
-    "cls_token": "cls",
-    "lasttoken": "last",
-    "last": "last",
-}
-
-
-def _foreign_pooling(config: dict[str, Any], folder: Path) -> TokenPooling:
-    switched_on = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True]
-    modes = [config["pooling_mode"]] if "pooling_mode" in config else switched_on
-    known = [_POOLINGS[mode] for mode in modes if mode in _POOLINGS]
-    if len(known) != 1:
-        raise EncoderError(f"{folder} pools by {modes}; expected one of mean, max, cls, lasttoken")
-    return known[0]
-
-
-def _read_json(path: Path, default: Any = None) -> Any:
-    if default is not None and not path.exists():
-        return default
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EncoderError(f"encoder folder {path.parent} lacks the file {path.name}") from None
-    except (ValueError, OSError) as broken:
-        raise EncoderError(f"{path} is not readable JSON: {broken}") from None
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as broken:
-        # The tokenizers library raises bare Exceptions.
-        raise EncoderError(f"{path} is not a tokenizer: {first_line(broken)}") from broken

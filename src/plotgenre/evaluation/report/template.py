@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plotgenre.errors import MissingExtraError
+from plotgenre.whole_files import write_whole
 
 
 def write_page(template: str, contents: Mapping[str, Any], path: str | Path) -> None:
@@ -31,10 +32,8 @@ def write_page(template: str, contents: Mapping[str, Any], path: str | Path) -> 
         If jinja2 is not installed.
     """
     page = _render(template, contents)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A lone surrogate in a title is no reason to lose the page.
-    path.write_text(page, encoding="utf-8", errors="replace")
+    write_whole(Path(path), page.encode("utf-8", "replace"))
 
 
 def shortened(text: str, longest: int) -> str:
