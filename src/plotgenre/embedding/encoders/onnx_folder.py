@@ -36,8 +36,8 @@ MODEL_FILE, TOKENIZER_FILE, DESCRIPTION_FILE = "model.onnx", "tokenizer.json", "
 
 _FORMAT_KEYS = {"name", "dimension", "max_tokens", "pooling", "prompt", "fingerprint"}
 _DEFAULT_MAX_TOKENS = 256
-# Products of fewer rows may take another kernel, which rounds otherwise: OpenVINO's of bfloat16 with
-# int8 weights do so up to 4. A text's vector would then depend on how many are read with it.
+# Products of fewer rows may take another kernel, which rounds otherwise: OpenVINO's of bfloat16
+# with int8 weights do so up to 4. A text's vector would then depend on how many are read with it.
 _FEWEST_TOKENS = 16
 # What the runtime check reads, over and over.
 _CHECK_TEXT = (
@@ -183,18 +183,16 @@ class OnnxEncoder:
         return int(self._vectors(self._graph, ids).shape[1])
 
     def _check_batches(self, max_tokens: int, most: int) -> list[Ids]:
-        """At most ``most`` batches of ids, shapes (1, t) and (3, t), the shortest text's first."""
+        """At most ``most`` texts' ids, shapes (1, t), the shortest first."""
         # An empty text is its special tokens, if any; without any token nothing is read.
         (shortest,) = self._tokens.ids([""])
         words, batches = _CHECK_TEXT.split() * 40, []
         for turn, length in enumerate(check_lengths(len(shortest) or 1, max_tokens)[:most]):
-            starts = [7 * turn + 3 * row for row in range(3 if turn % 2 and length < 64 else 1)]
-            texts = [" ".join(words[start : start + 3 * length]) for start in starts]
-            # The first tokens may be special or a prompt's, and the last one special.
-            rows = [ids[: length - 1] + ids[-1:] for ids in self._tokens.ids(texts)]
+            (ids,) = self._tokens.ids([" ".join(words[7 * turn : 7 * turn + 3 * length])])
             # A tokenizer may skip so much that a text falls short.
-            if rows := [ids for ids in rows if len(ids) == length]:
-                batches.append(np.array(rows, dtype=np.int64))
+            if len(ids) >= length:
+                # The first tokens may be special or a prompt's, and the last one special.
+                batches.append(np.array([ids[: length - 1] + ids[-1:]], dtype=np.int64))
         return batches
 
     def _vectors(self, graph: Graph, ids: Ids) -> Vectors:
