@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -119,10 +120,13 @@ def test_serving_sends_nothing_and_leaves_nothing(tmp_path, environment, room):
         start_new_session=True,
     )  # fmt: skip
     try:
-        assert b"http://" in process.stderr.readline()
+        where = re.search(rb"http://\S+", process.stderr.readline()).group().decode()
+        with urlopen(where, timeout=60) as page:
+            assert page.status == 200
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        process.communicate()
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+        process.stderr.close()
     assert sockets(tmp_path) == []
     assert left(tmp_path) == set()
 
