@@ -57,6 +57,18 @@ def test_batch_equals_one_by_one(fitted, film_lists):
     assert fitted.tag(plots[3]).keys() == fitted.tag_many(plots)[3].keys()
 
 
+@pytest.mark.parametrize("options", [{}, {"quick": True}, {"fast": True}], ids=str)
+def test_a_plot_of_any_length_has_the_same_answer_with_others_and_alone(options, sentences):
+    model = GenreClassifier.from_pretrained("films", **options)
+    words = " ".join(sentences).split()
+    counts = [*np.repeat([1, 2, 3, 4, 5, 15], 3), 60, 400]
+    plots = [" ".join((words[at:] + words * 6)[:count]) for at, count in enumerate(counts)]
+    alone = np.vstack([model.predict_proba([plot]) for plot in plots])
+    for size in (3, len(plots)):
+        parts = [model.predict_proba(plots[at : at + size]) for at in range(0, len(plots), size)]
+        np.testing.assert_allclose(np.vstack(parts), alone, rtol=0, atol=1e-5)
+
+
 def test_no_plots_give_no_rows(fitted):
     assert fitted.predict_proba([]).shape == (0, 4)
     assert fitted.predict([]) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from plotgenre.telemetry import opt_out as _opt_out
 from plotgenre.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _ROOM = {
     "read_corpus": "corpus",
     "run_experiment": "experiment",
 }
+
+# Libraries read their settings when they are imported, which is after this.
+_opt_out()
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,16 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # From the ground up; a file may import its own floor's room and any room below it.
 FLOORS = (
-    ("devices", "errors", "json_files", "texts", "user_cache", "version", "whole_files"),
+    (
+        "devices",
+        "errors",
+        "json_files",
+        "telemetry",
+        "texts",
+        "user_cache",
+        "version",
+        "whole_files",
+    ),
     ("corpus", "embedding", "lexicon"),
     ("evaluation", "learning"),
     ("branches",),

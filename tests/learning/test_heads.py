@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import ArtefactError, InputError
-from plotgenre.learning.heads import Head, HeadSettings, combine_slices, softmax_over_slices
+from plotgenre.learning.heads import Head, HeadSettings, combine_slices, softmax_over_slices, times
 
 KINDS = [
     *[
@@ -46,6 +46,18 @@ def test_a_film_alone_has_the_logits_that_it_has_in_a_batch(settings, make_bags)
     assert together.shape == (len(bags), 5)
     assert together.dtype == np.float32
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 50])
+def test_products_do_not_depend_on_how_many_rows_there_are(rows, monkeypatch):
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((64, 384)).astype(np.float32)
+    weights = rng.standard_normal((230, 384)).astype(np.float32)
+    together = times(vectors, weights)
+    monkeypatch.setattr("plotgenre.learning.heads._BLOCK", 5)
+    parts = [times(vectors[at : at + rows], weights) for at in range(0, 64, rows)]
+    # Rounded once, at the end: what lies midway between two numbers may fall to either side.
+    np.testing.assert_array_max_ulp(np.vstack(parts), together, 1)
 
 
 @pytest.mark.parametrize("settings", KINDS, ids=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
@@ -37,6 +38,7 @@ from plotgenre.doors.serving import serve
 from plotgenre.doors.similar import similar
 from plotgenre.doors.tagging import tag
 from plotgenre.errors import PlotgenreError, PlotgenreWarning, RecipeError
+from plotgenre.user_cache import cache_folder
 from plotgenre.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -242,6 +244,9 @@ app.command()(serve)
 
 def main() -> None:
     """Run the command line: errors are one sentence on standard error and exit status 2."""
+    with suppress(RuntimeError):
+        # Where matplotlib keeps its list of fonts; else in a folder of its own in the user's home.
+        os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning

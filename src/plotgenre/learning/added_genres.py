@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from plotgenre.embedding.bags import Bags
 from plotgenre.errors import ArtefactError
+from plotgenre.learning.heads import times
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -57,7 +58,8 @@ class AddedGenres:
         found = best_slices(bags, self.queries) * self.weights[:, 0]
         parts = zip(self.mixes, self.centres, self.spreads, strict=True)
         for j, (mix, centre, spread) in enumerate(parts):
-            found[:, j] += unit((known - centre) / spread) @ mix * self.weights[j, 1]
+            like = times(unit((known - centre) / spread), mix[None])[:, 0]
+            found[:, j] += like * self.weights[j, 1]
         return np.asarray(found + self.biases, dtype=np.float32)
 
     def tensors(self) -> Mapping[str, Floats]:
@@ -110,7 +112,7 @@ def best_slices(bags: Bags, queries: Floats) -> Floats:
 
     It is log(sum exp(b c)) / b, which several good slices raise above the best of them.
     """
-    cosines = bags.vectors @ queries.T
+    cosines = times(bags.vectors, queries)
     cosines /= np.maximum(np.linalg.norm(bags.vectors, axis=1, keepdims=True), _TINY)
     starts = bags.offsets[:-1]
     highest = np.maximum.reduceat(cosines, starts, axis=0)

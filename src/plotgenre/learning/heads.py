@@ -25,6 +25,8 @@ Combine = Literal["mean", "max", "noisy_or"]
 # Below this logit a slice's probability nears the smallest normal float32 (e^-87), where the
 # logarithms of ``noisy_or`` and their gradients would become infinite.
 NOISY_OR_FLOOR = -80.0
+# Rows that are widened at once: bounds the memory that it takes.
+_BLOCK = 4096
 
 
 @settings_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -194,13 +196,26 @@ class Head:
         return self._linear("output", vectors)
 
     def _linear(self, layer: str, vectors: Floats) -> Floats:
-        product: Floats = vectors @ self.tensors[f"{layer}.weight"].T
+        product = times(vectors, self.tensors[f"{layer}.weight"])
         product += self.tensors[f"{layer}.bias"]
         return product
 
     def _attention(self, bags: Bags) -> Floats:
-        keys = np.tanh(bags.vectors @ self.tensors["key.weight"].T)
-        return softmax_over_slices(keys @ self.tensors["query.weight"].T, bags.offsets)
+        keys = np.tanh(times(bags.vectors, self.tensors["key.weight"]))
+        return softmax_over_slices(times(keys, self.tensors["query.weight"]), bags.offsets)
+
+
+def times(rows: Floats, weights: Floats) -> Floats:
+    """Rows (n, d) times weights (g, d), as (n, g).
+
+    Added up in float64: libraries choose the order of a sum by the number of rows, and in float32
+    that would move a film's last digits with the films beside it.
+    """
+    wide = weights.T.astype(np.float64)
+    product = np.empty((len(rows), len(weights)), dtype=np.float32)
+    for at in range(0, len(rows), _BLOCK):
+        product[at : at + _BLOCK] = rows[at : at + _BLOCK] @ wide
+    return product
 
 
 def pool(bags: Bags, settings: HeadSettings) -> Bags:

@@ -2,6 +2,8 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,41 @@ def test_a_vector_does_not_depend_on_its_batch(
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     np.testing.assert_allclose(encoder.encode(texts * 3), np.tile(alone, (3, 1)), atol=1e-5)
     np.testing.assert_allclose(encoder.encode(texts[::-1])[::-1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto", "int8"])
+def test_vectors_of_the_package_do_not_depend_on_the_batch(
+    runtime: str, sentences: list[str], precision: str
+) -> None:
+    folder = str(files("plotgenre") / "shipped" / "encoder")
+    encoder = load_encoder(EncoderSettings(kind="onnx", name=folder, precision=precision))
+    words = " ".join(sentences).split()
+    # Few words and many, all but the longest in fours, so that batches have several texts.
+    counts = [0, *np.repeat([1, 2, 3, 4, 5, 6, 12, 40], 4), 400]
+    texts = [" ".join((words[at:] + words * 6)[:count]) for at, count in enumerate(counts)]
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    turned = np.random.default_rng(0).permutation(len(texts))
+    for size in (2, 7, len(texts)):
+        parts = [turned[at : at + size] for at in range(0, len(texts), size)]
+        found = np.concatenate([encoder.encode([texts[row] for row in part]) for part in parts])
+        np.testing.assert_allclose(found, alone[turned], atol=2e-6)
+
+
+def test_no_product_has_so_few_rows_that_it_rounds_otherwise(
+    exported_masked: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(settings(exported_masked, kind="onnx"))
+    right, read = encoder.encode(["", "a", "a man"]), []
+
+    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        read.append(inputs["input_ids"].size)
+        return graph.run(inputs)
+
+    graph = encoder._graph
+    monkeypatch.setattr(encoder, "_graph", replace(graph, run=run))
+    found = np.concatenate([encoder.encode([text]) for text in ("", "a", "a man")])
+    assert min(read) >= 16
+    np.testing.assert_allclose(found, right, atol=1e-6)
 
 
 def test_the_card_says_what_it_runs_in(

@@ -152,6 +152,7 @@ WRONG = {
     "turned": lambda right, turn: -right,
     "five times as long": lambda right, turn: right * 5,
     "shifted": lambda right, turn: right + right.std(),
+    "moved by those beside it": lambda right, turn: right * (1.001 if len(right) > 3 else 1),
     "wrong the second time": lambda right, turn: right[:, ::-1] if turn > len(IDS) else right,
 }
 
@@ -163,6 +164,13 @@ def test_whatever_is_wrong_is_seen(written, corrupted, how):
     found = checked(written(SMALL), ("onnxruntime", "int8"))
     assert (found.graph.precision, found.distance, len(found.refused)) == ("float32", 0, 1)
     assert far(found, SMALL) < 1e-4
+
+
+def test_a_runtime_whose_vectors_hang_on_the_batch_is_told(written, corrupted, caplog):
+    corrupted(WRONG["moved by those beside it"], lambda runtime: runtime.precision == "int8")
+    checked(written(SMALL), ("onnxruntime", "int8"))
+    (warning,) = caplog.messages
+    assert "in int8, 2 batches at a time gave vectors that hang on the batch here" in warning
 
 
 def test_one_stream_is_tried_where_several_are_wrong(written, corrupted, caplog):
@@ -292,9 +300,9 @@ def test_nothing_to_judge_by_is_float32(written):
 @pytest.mark.parametrize(
     ("least", "most", "lengths"),
     [
-        (1, 256, [1, 2, 3, 5, 9, 17, 33, 65, 129, 256]),
-        (2, 8192, [2, 3, 5, 9, 17, 33, 65, 129, 256]),
-        (4, 64, [4, 5, 9, 17, 33, 64]),
+        (1, 256, [1, 5, 17, 65, 129]),
+        (2, 8192, [2, 5, 17, 65, 129]),
+        (4, 64, [4, 5, 17, 64]),
         (8, 8, [8]),
     ],
 )
