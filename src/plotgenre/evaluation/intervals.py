@@ -10,9 +10,9 @@ An interval is given only where it holds the value of a much larger set of films
 test sets, which `benchmarks/coverage.py` measures on real films:
 
 - averages over films or over all pairs of film and genre have one from 200 test films on;
-- averages over genres (macro and weighted), and the Brier score of a group of genres, have one where
-  each genre that has a test film has 20 of them. Without them, what is averaged changes with the
-  number of films;
+- averages over genres (macro and weighted), and the Brier score of a group of genres, have one
+  where each genre that has a test film has 20 of them. Without them, what is averaged changes with
+  the number of films;
 - macro precision has none: some genres are predicted in a handful of films;
 - macro average precision and expected calibration error have none: their values change with the
   number of films. A positive ranks with itself, which lifts the average precision of a rare genre,
