@@ -1,0 +1,74 @@
+"""Connections that wait for their clients: for how long, how many, and with how much to send."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# Bytes of answers that clients have not taken, of all connections together.
+_UNSENT = 64_000_000
+
+
+class Connection(H11Protocol):
+    """Uvicorn's connection, which knows since when its client has left much of an answer."""
+
+    stuck_since = math.inf
+
+    def pause_writing(self) -> None:
+        """As asyncio has it."""
+        super().pause_writing()
+        self.stuck_since = monotonic()
+
+    def resume_writing(self) -> None:
+        """As asyncio has it."""
+        super().resume_writing()
+        self.stuck_since = math.inf
+
+
+class Connections:
+    """All connections of a process, and since when each waits for its client.
+
+    Parameters
+    ----------
+    all
+        Those that are open.
+    most
+        How many may be. Of more, those are closed that have waited longest, so that clients who
+        ask and read keep nobody out, and those who do not are kept out by anybody.
+    deadline
+        Seconds for the head of a request, and for taking an answer.
+    """
+
+    def __init__(self, all: Iterable[Any], most: int, deadline: float) -> None:
+        self._all, self._most, self._deadline = all, most, deadline
+        self._since: dict[tuple[Connection, object, str], float] = {}
+
+    def end_slow(self) -> None:
+        """Close what waits too long, and what waits longest where there is too much of it."""
+        now = monotonic()
+        waiting = [(one, one.cycle, what) for one in self._all if (what := _awaited(one))]
+        self._since = {
+            key: key[0].stuck_since if key[2] == "reading" else self._since.get(key, now)
+            for key in waiting
+        }
+        sizes = {one: one.transport.get_write_buffer_size() for one in self._all}
+        too_many, too_large = len(sizes) - self._most, sum(sizes.values()) - _UNSENT
+        for (one, _, what), since in sorted(self._since.items(), key=lambda item: item[1]):
+            late = what != "body" and now - since > self._deadline
+            if late or too_many > 0 or (too_large > 0 and sizes[one]):
+                one.transport.abort()
+                too_many -= 1
+                too_large -= sizes[one]
+
+
+def _awaited(one: Connection) -> str:
+    """What a connection waits for its client to do; nothing while the service works for it."""
+    if one.cycle is None or one.cycle.response_complete or one.transport.is_closing():
+        return "head"
+    if one.stuck_since < math.inf:
+        return "reading"
+    return "body" if one.cycle.more_body else ""
