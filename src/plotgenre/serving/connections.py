@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# Bytes of answers that clients have not taken, of all connections together.
+# Bytes of answers that clients have not taken whole, of all connections together.
 _UNSENT = 64_000_000
 
 
 class Connection(H11Protocol):
-    """Uvicorn's connection, which knows since when its client has left much of an answer."""
+    """Uvicorn's connection, which knows since when its client has left how much of an answer."""
 
-    stuck_since = math.inf
+    stuck_since, unsent = math.inf, 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As asyncio has it."""
+        super().connection_made(transport)
+        # An answer is kept whole until its last byte is sent.
+        transport.set_write_buffer_limits(HIGH_WATER_LIMIT, 0)
 
     def pause_writing(self) -> None:
         """As asyncio has it."""
         super().pause_writing()
-        self.stuck_since = monotonic()
+        self.stuck_since, self.unsent = monotonic(), self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         """As asyncio has it."""
         super().resume_writing()
-        self.stuck_since = math.inf
+        self.stuck_since, self.unsent = math.inf, 0
 
 
 class Connections:
@@ -55,14 +63,14 @@ class Connections:
             key: key[0].stuck_since if key[2] == "reading" else self._since.get(key, now)
             for key in waiting
         }
-        sizes = {one: one.transport.get_write_buffer_size() for one in self._all}
-        too_many, too_large = len(sizes) - self._most, sum(sizes.values()) - _UNSENT
+        unsent = [one.unsent for one in self._all]
+        too_many, too_large = len(unsent) - self._most, sum(unsent) - _UNSENT
         for (one, _, what), since in sorted(self._since.items(), key=lambda item: item[1]):
             late = what != "body" and now - since > self._deadline
-            if late or too_many > 0 or (too_large > 0 and sizes[one]):
+            if late or too_many > 0 or (too_large > 0 and one.unsent):
                 one.transport.abort()
                 too_many -= 1
-                too_large -= sizes[one]
+                too_large -= one.unsent
 
 
 def _awaited(one: Connection) -> str:

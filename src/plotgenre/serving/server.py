@@ -21,6 +21,7 @@ from plotgenre.serving.settings import ServiceSettings
 
 # Bytes of a request's line and headers, about.
 _LARGEST_HEAD = 524_288
+_SEND_BUFFER = 131_072
 
 
 class Server(uvicorn.Server):
@@ -119,6 +120,8 @@ def bind(host: str, port: int) -> socket.socket:
         if ":" in host:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Of what a client does not read, the system would keep megabytes.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         bound.bind((host, port))
     except OSError as refused:
         bound.close()
