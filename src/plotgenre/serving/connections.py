@@ -9,22 +9,52 @@ from time import monotonic
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # Bytes of answers that clients have not taken whole, of all connections together.
 _UNSENT = 64_000_000
 
 
-class Connection(H11Protocol):
-    """Uvicorn's connection, which knows since when its client has left how much of an answer."""
+# Bytes that neither end a head nor are of a body, and requests that wait for the one before them.
+_LONGEST_HEAD, _MOST_REQUESTS = 524_288, 256
 
-    stuck_since, unsent = math.inf, 0
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's connection, bounded; it knows since when its client has left how much unread."""
+
+    stuck_since, unsent, _head = math.inf, 0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As asyncio has it."""
         super().connection_made(transport)
         # An answer is kept whole until its last byte is sent.
         transport.set_write_buffer_limits(HIGH_WATER_LIMIT, 0)
+
+    def data_received(self, data: bytes) -> None:
+        """As asyncio has it."""
+        self._head += len(data)
+        super().data_received(data)
+        # The parser keeps what it has of a head, of trailers too, however long it is.
+        if self._head > _LONGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The headers are too large.")
+
+    def on_headers_complete(self) -> None:
+        """As httptools has it."""
+        self._head = 0
+        super().on_headers_complete()
+        if len(self.pipeline) > _MOST_REQUESTS:
+            # The parser stops at it, and uvicorn closes the connection.
+            raise ValueError("too many requests at once")
+
+    def on_body(self, body: bytes) -> None:
+        """As httptools has it."""
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """As httptools has it."""
+        self._head = 0
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         """As asyncio has it."""

@@ -19,8 +19,6 @@ from plotgenre.serving.connections import Connection, Connections
 from plotgenre.serving.service import Service
 from plotgenre.serving.settings import ServiceSettings
 
-# Bytes of a request's line and headers, about.
-_LARGEST_HEAD = 524_288
 _SEND_BUFFER = 131_072
 
 
@@ -35,7 +33,6 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 http=Connection,
-                h11_max_incomplete_event_size=_LARGEST_HEAD,
                 ws="none",
                 lifespan="on",
                 timeout_graceful_shutdown=math.ceil(settings.grace),
