@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import socket
@@ -49,6 +50,8 @@ class Server(uvicorn.Server):
         """SIGTERM: not ready, and after the notice the end; SIGINT or a second one: the end now."""
         if self._service.status == "loading":
             # Nothing was accepted yet, and a thread that loads cannot be stopped.
+            for child in multiprocessing.active_children():
+                child.kill()
             os._exit(0)
         again, self._service.draining = self._service.draining, True
         self._end = monotonic() if again or sig == signal.SIGINT else monotonic() + self._notice

@@ -116,12 +116,18 @@ class _Worker:
 
 
 def _end(workers: list[_Worker], signals: list[int], seconds: float) -> None:
-    """Hand the signals on until all have ended; kill what has not a little after its time."""
-    end = monotonic() + seconds + 5
-    while any(worker.process.poll() is None for worker in workers) and monotonic() < end:
-        for sig in iter(lambda: signals.pop(0) if signals else None, None):
+    """Wait until all have ended; kill what has not a little after its time, or by a second Ctrl-C.
+
+    They hear SIGTERM alone, once more for SIGINT, which would be a traceback while they start.
+    """
+    end, sent = monotonic() + seconds + 5, 0
+    while monotonic() < end and signals.count(signal.SIGINT) < 2:
+        if sent < len(signals) + (signal.SIGINT in signals):
+            sent += 1
             for worker in workers:
-                worker.process.send_signal(sig)
+                worker.process.terminate()
+        if all(worker.process.poll() is not None for worker in workers):
+            break
         sleep(_TICK)
     for worker in workers:
         worker.kill()
@@ -144,8 +150,10 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     sys.stdin.read()
-    # Without the notice, for another service may want the port.
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    # Once more is without the notice: another service may want the port.
+    sleep(_TICK)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
