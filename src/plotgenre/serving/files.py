@@ -79,9 +79,8 @@ async def tag_file(
     try:
         upload = Upload(Path(room.name) / "upload", kind, plot_column, settings.max_rows)
         async with service.bodies.arriving(request, settings.max_file, settings.deadline) as pieces:
-            with upload.path.open("wb") as file:
-                async for piece in pieces:
-                    await asyncio.to_thread(file.write, piece)
+            async for piece in pieces:
+                await asyncio.to_thread(upload.append, piece)
             columns, films = await asyncio.to_thread(upload.looked_over)
             job = batcher.admit(None)
     except BaseException:

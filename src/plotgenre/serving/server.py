@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from time import monotonic
 from types import FrameType
 
@@ -90,6 +91,12 @@ def run_process(settings: ServiceSettings, listening: socket.socket) -> None:
             signal.signal(one, server.handle_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: _forked(listening))
+    with suppress(ImportError):
+        import resource
+
+        # A crowd comes between two looks at it.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server.run([listening])
     failure = app.state.service.failure
     if failure is not None:
