@@ -138,7 +138,9 @@ def test_bodies_on_their_way_are_bounded_together(serve, until, plot, head):
     with ExitStack() as stack:
         service = stack.enter_context(serve(max_body=10_000, max_file=10_000))
         sent = head + b" " * 8_000
-        first, second = stack.enter_context(clients(service, 2, sent))
+        (first,) = stack.enter_context(clients(service, 1, sent))
+        until(lambda: sum(service.service.bodies._sizes.values()) == 8_000)
+        (second,) = stack.enter_context(clients(service, 1, sent))
         until(lambda: sum(service.service.bodies._sizes.values()) == 16_000)
         stack.enter_context(clients(service, 1, sent))
         answer = ended(first)

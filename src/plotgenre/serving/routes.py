@@ -39,7 +39,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def with_key(request: Request) -> None:
+async def with_key(request: Request) -> None:
     """Refuse a request without the API key."""
     check_key(service_of(request).settings.api_key, request.headers)
 
