@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 from plotgenre import GenreClassifier, read_corpus
 from plotgenre.serving.app import build_app
 from plotgenre.serving.reading import Reader, load_reader
-from plotgenre.serving.server import Server, listen
+from plotgenre.serving.server import Server, bind
 from plotgenre.serving.settings import ServiceSettings
 
 PLOT = "A detective hunts a murderer through the city, and the trail leads to the police."
@@ -55,7 +55,7 @@ def running(load=load_reader, ready=True, **settings):
     """A service of the settings; by default words alone are read."""
     chosen = ServiceSettings(**{"fast": True, "notice": 0.0, "grace": 5.0} | settings)
     app = build_app(chosen, load)
-    server, listening = Server(app, chosen), listen("127.0.0.1", 0)
+    server, listening = Server(app, chosen), bind("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     service = Running(app, server, listening.getsockname()[1])

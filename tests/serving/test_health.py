@@ -9,7 +9,7 @@ import pytest
 
 from plotgenre.errors import PlotgenreError
 from plotgenre.hub import SHIPPED
-from plotgenre.serving.server import listen, run_process
+from plotgenre.serving.server import bind, run_process
 from plotgenre.serving.settings import ServiceSettings
 
 
@@ -61,7 +61,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_process(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     settings = ServiceSettings(model=str(tmp_path))
     with pytest.raises(PlotgenreError, match="format None is unknown"):
-        run_process(settings, listen("127.0.0.1", 0))
+        run_process(settings, bind("127.0.0.1", 0))
 
 
 def test_genres_of_words_alone_have_no_scores_of_both_branches(service, fast_model):

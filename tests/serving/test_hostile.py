@@ -113,17 +113,49 @@ def test_a_million_wrong_plots_are_one_error():
     assert monotonic() - begun < 2
 
 
-def test_headers_without_end(service):
+CHUNKED = (
+    b"POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"GET /", b"x"),
+        (b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: ", b"x"),
+        (b"GET /health/live HTTP/1.1\r\nHost: x\r\n", b"X: x\r\n"),
+        (CHUNKED + b"1;", b"x"),
+        (CHUNKED + b"0\r\n", b"X: x\r\n"),
+        (b"", b"\r\n"),
+        (CHUNKED, b"a\r\n          \r\n"),
+        (b"", b"GET /v1/genres HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ],
+    ids=["path", "header", "headers", "chunk's head", "trailers", "lines", "chunks", "requests"],
+)
+def test_what_has_no_end(service, begin, piece):
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
         sent, closed = 0, False
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: ")
-        while sent < 20_000_000 and not closed:
+        connection.sendall(begin)
+        while sent < 30_000_000 and not closed:
             try:
-                sent += connection.send(b"x" * 100_000)
+                sent += connection.send(piece * (60_000 // len(piece)))
             except ConnectionError:
                 closed = True
         assert closed
     assert service.tag(plot="a ghost").status_code == 200
+
+
+def test_requests_that_do_not_wait_for_the_answers_before(service):
+    paths = [("live", 200), ("nothing", 404), ("ready", 200)] * 60
+    asked = "".join(f"GET /health/{path} HTTP/1.1\r\nHost: x\r\n\r\n" for path, _ in paths)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        connection.sendall(asked.encode())
+        received = b""
+        while received.count(b"HTTP/1.1 ") < len(paths) or not received.endswith(b"}"):
+            received += connection.recv(65536)
+    statuses = [int(one[:3]) for one in received.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [status for _, status in paths]
 
 
 def test_headers_as_large_as_may_be_and_many_requests_of_a_connection(service):

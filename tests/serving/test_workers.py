@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from plotgenre import GenreClassifier
 from plotgenre.serving.workers import threads_each
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
@@ -64,13 +67,154 @@ def test_several_processes_one_killed(command, until, fast_model, plot):
         assert process.wait(30) == 0
 
 
+def tagged(client, plot):
+    """Whether a new connection gets genres."""
+    seen = []
+    return answered(client, plot, seen) and seen[0].status_code == 200
+
+
+def refused(client):
+    """Whether a new connection is refused."""
+    try:
+        socket.create_connection((client.base_url.host, client.base_url.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("workers", "sig"),
+    [
+        ("1", signal.SIGTERM),
+        ("1", signal.SIGHUP),
+        ("2", signal.SIGTERM),
+        ("2", signal.SIGINT),
+    ],
+)
+def test_a_signal_ends_what_is_new_and_not_what_was_accepted(command, until, plot, workers, sig):
+    settings = ("--set", "notice=0.3", "--workers", workers)
+    with command("films", "--fast", *settings) as (process, client):
+        until(lambda: tagged(client, plot), 60)
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address, timeout=60) as slow:
+            slow.sendall(
+                b"POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b'Content-Length: 19\r\n\r\n{"plot":'
+            )
+            # Another request is answered: the one before it was accepted.
+            for _ in range(20):
+                assert tagged(client, plot)
+            process.send_signal(sig)
+            until(lambda: refused(client))
+            assert process.poll() is None
+            slow.sendall(b' "a ghost"}')
+            assert slow.recv(65536).startswith(b"HTTP/1.1 200")
+        assert process.wait(30) == 0
+
+
 def test_processes_end_with_the_one_that_started_them(command, until, plot):
-    with command("films", "--fast", "--workers", "2", "--set", "notice=0") as (process, _):
-        until(lambda: len(children(process)) == 2, 60)
+    with command("films", "--fast", "--workers", "2") as (process, client):
+        until(lambda: tagged(client, plot), 60)
         started = children(process)
+        assert len(started) == 2
         process.kill()
         process.wait()
-        until(lambda: not any(map(alive, started)), 60)
+        until(lambda: refused(client))
+        until(lambda: not any(map(alive, started)))
+
+
+def test_nobody_listens_before_a_process_has_loaded(command, until, plot):
+    with command("films", "--fast", "--workers", "2") as (_, client):
+        assert refused(client)
+        until(lambda: not refused(client), 60)
+        assert client.get("/health/ready").status_code == 200
+
+
+FORKS = """
+import atexit, os, signal, threading, time
+
+def fork():
+    # As OpenVINO's telemetry does: in a thread, in a process that has its handlers.
+    while not os.path.exists(os.environ["FORKED"] + ".now"):
+        time.sleep(0.01)
+    number = os.fork()
+    if number == 0:
+        while True:
+            time.sleep(60)
+    with open(os.environ["FORKED"], "a") as file:
+        print(number, file=file, flush=True)
+    # As multiprocessing does at the end.
+    atexit.register(lambda: (os.kill(number, signal.SIGTERM), os.waitpid(number, 0)))
+
+# Not in a process that only watches the others.
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ or os.environ["WORKERS"] == "1":
+    threading.Thread(target=fork, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "sig"),
+    [("1", signal.SIGTERM), ("2", signal.SIGTERM), ("2", signal.SIGKILL)],
+)
+def test_what_a_library_has_forked_keeps_nothing(command, until, plot, tmp_path, workers, sig):
+    (tmp_path / "sitecustomize.py").write_text(FORKS)
+    file = tmp_path / "forked"
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+        "FORKED": str(file),
+        "WORKERS": workers,
+    }
+    settings = ("--set", "notice=0", "--workers", workers)
+    with command("films", "--fast", *settings, **environment) as (process, client):
+        until(lambda: tagged(client, plot), 60)
+        (tmp_path / "forked.now").touch()
+        until(lambda: file.exists() and len(file.read_text().split()) == int(workers))
+        forked = [int(number) for number in file.read_text().split()]
+        assert all(map(alive, forked))
+        process.send_signal(sig)
+        try:
+            process.wait(30)
+            until(lambda: refused(client))
+            if sig == signal.SIGTERM:
+                assert process.returncode == 0
+                until(lambda: not any(map(alive, forked)))
+        finally:
+            for number in filter(alive, forked):
+                os.kill(number, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory):
+    """A model of words alone, in a folder of its own."""
+    settings = {"genres.minimum_films": 1}
+    recipe = GenreClassifier("lexical").settings().with_settings(settings)
+    films = [(f"ghost house cellar {i}", ["Horror"]) for i in range(10)]
+    films += [(f"love wedding bride {i}", ["Romance"]) for i in range(10)]
+    folder = tmp_path_factory.mktemp("words") / "model"
+    GenreClassifier(recipe).fit(*map(list, zip(*films, strict=True))).save(folder)
+    return folder
+
+
+def test_one_that_cannot_load_again_does_not_end_the_others(
+    command, until, plot, small_model, tmp_path
+):
+    folder = shutil.copytree(small_model, tmp_path / "model")
+    with command(str(folder), "--workers", "2", "--set", "notice=0") as (process, client):
+        until(lambda: tagged(client, plot), 60)
+        for one in children(process):
+            # Both have loaded: the other answers, too.
+            os.kill(one, signal.SIGSTOP)
+            assert tagged(client, plot)
+            os.kill(one, signal.SIGCONT)
+        (folder / "config.json").unlink()
+        killed = min(children(process))
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: len(children(process) - {killed}) == 2, 60)
+        # The new one has failed.
+        until(lambda: len(children(process)) == 1, 60)
+        for _ in range(5):
+            assert tagged(client, plot)
+        assert process.poll() is None
 
 
 def test_a_model_that_no_process_can_load(tmp_path):

@@ -64,11 +64,13 @@ def serve_settings(values: dict[str, Any], host: str, port: int) -> None:
     # Asked once, before processes are started that would all ask.
     local_folder(settings.model, None)
     try:
-        from plotgenre.serving.server import announce, listen, run_process
+        from plotgenre.serving.server import announce, bind, run_process
         from plotgenre.serving.workers import supervise
     except ModuleNotFoundError as missing:
         raise MissingExtraError("The service", "serve") from missing
-    listening = listen(host, port)
+    listening = bind(host, port)
+    if settings.workers == 1:
+        listening.listen()
     announce(settings, listening)
     if settings.workers == 1:
         run_process(settings, listening)

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plotgenre.serving import files, routes
-from plotgenre.serving.metrics import Metrics
 from plotgenre.serving.pages import page_router
 from plotgenre.serving.reading import Reader, load_reader
 from plotgenre.serving.refusals import CLIENT_GONE, LastResort, install_refusals
@@ -49,7 +49,7 @@ def build_app(
     # The last one added is the outermost.
     allow_origins(app, settings.origins)
     app.add_middleware(LastResort)
-    app.add_middleware(Counted, metrics=service.metrics)
+    app.add_middleware(Counted, service=service)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -57,8 +57,8 @@ def build_app(
 class Counted:
     """Counts requests by route and status, and their time to the end of the answer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -71,6 +71,9 @@ class Counted:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # So that no client has sent its next request when connections are closed.
+                if self._service.draining:
+                    MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         try:
@@ -78,4 +81,4 @@ class Counted:
         finally:
             # A path that is no route is the client's invention.
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.request(route, status, monotonic() - begun)
+            self._service.metrics.request(route, status, monotonic() - begun)

@@ -21,7 +21,7 @@ from plotgenre.corpus.readers.rows import Row
 from plotgenre.corpus.readers.sources import FileFormat
 from plotgenre.serving import schemas
 from plotgenre.serving.batching import Job
-from plotgenre.serving.limits import body_pieces, gone, plot_error
+from plotgenre.serving.limits import gone, plot_error
 from plotgenre.serving.reading import Wishes
 from plotgenre.serving.refusals import RefusedError, log_place
 from plotgenre.serving.routes import REFUSALS, service_of, with_key
@@ -79,11 +79,11 @@ async def tag_file(
     try:
         place = Path(room.name) / "upload"
         upload = Upload(place, kind, plot_column, settings.max_rows, settings.max_file)
-        with upload.path.open("wb") as file:
-            async for piece in body_pieces(request, settings.max_file, settings.deadline):
-                await asyncio.to_thread(file.write, piece)
-        columns, films = await asyncio.to_thread(upload.looked_over)
-        job = batcher.admit(None)
+        async with service.bodies.arriving(request, settings.max_file, settings.deadline) as pieces:
+            async for piece in pieces:
+                await asyncio.to_thread(upload.append, piece)
+            columns, films = await asyncio.to_thread(upload.looked_over)
+            job = batcher.admit(None)
     except BaseException:
         room.cleanup()
         raise
@@ -132,17 +132,12 @@ class TaggedRows(Response):
                 await asyncio.gather(sending, watching, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
-        async def bounded(message: dict[str, Any]) -> None:
-            # A client that reads no more would hold its part of the queue for good.
-            async with asyncio.timeout(self._service.settings.deadline):
-                await send(message)
-
-        await bounded({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await bounded(_piece(_line(self._head)))
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send(_piece(_line(self._head)))
         async with aclosing(self._pieces()) as pieces:
             async for piece in pieces:
-                await bounded(_piece(piece))
-        await bounded({"type": "http.response.body", "body": b"", "more_body": False})
+                await send(_piece(piece))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self) -> AsyncGenerator[bytes]:
         """Lines, as many at once as are there."""

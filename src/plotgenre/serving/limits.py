@@ -4,59 +4,95 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from fastapi import Request
 from starlette.types import Receive
 
-from plotgenre.serving.refusals import ClientGoneError, RefusedError, overdue
+from plotgenre.serving.refusals import ClientGoneError, RefusedError, busy, overdue
 from plotgenre.serving.settings import ServiceSettings
 
 Answer = TypeVar("Answer")
 
+# Bytes a second: a slow telephone's.
+_SLOWEST = 8_000
 
-async def body_pieces(request: Request, most: int, stall: float) -> AsyncIterator[bytes]:
-    """The body as it comes.
 
-    Raises
-    ------
-    RefusedError
-        413 at once if it says that it is larger than ``most`` bytes, else as soon as it is; 504
-        if nothing comes for ``stall`` seconds.
-    ClientGoneError
-        If it ends too early.
+class Bodies:
+    """Bodies of requests on their way, bounded all together.
+
+    Parameters
+    ----------
+    most
+        Bytes. Where there are more, those that have been arriving longest give way, so that slow
+        clients keep no quick ones out.
     """
-    length = request.headers.get("content-length", "0")
-    # Else the server would read on what nobody wants.
-    too_large = RefusedError(
-        413, f"the body is larger than {most:,} bytes", {"Connection": "close"}
-    )
-    if not length.isdecimal() or int(length) > most:
-        raise too_large
-    size, more = 0, True
-    while more:
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sizes: dict[asyncio.Timeout, int] = {}
+
+    @asynccontextmanager
+    async def arriving(
+        self, request: Request, most: int, seconds: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The pieces of a body, counted until the block is left.
+
+        Raises
+        ------
+        RefusedError
+            413 at once if it says that it is larger than ``most`` bytes, else as soon as it is; 504
+            if it takes ``seconds`` longer than at the slowest rate; 429 if it gives way to others.
+        ClientGoneError
+            If it ends too early.
+        """
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > most:
+            raise _too_large(most)
+        begun = asyncio.get_running_loop().time()
+        limit = asyncio.timeout_at(begun + seconds)
+        self._sizes[limit] = 0
         try:
-            async with asyncio.timeout(stall):
-                message = await request.receive()
+            async with limit:
+                yield self._pieces(request, most, limit)
         except TimeoutError:
-            raise overdue(stall, closes=True) from None
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > most:
-            raise too_large
-        more = message.get("more_body", False)
-        yield piece
+            if asyncio.get_running_loop().time() < begun + seconds:
+                raise busy(1, "too many bodies are on their way", closes=True) from None
+            raise overdue(seconds, closes=True) from None
+        finally:
+            del self._sizes[limit]
+
+    async def _pieces(
+        self, request: Request, most: int, limit: asyncio.Timeout
+    ) -> AsyncIterator[bytes]:
+        begins, more = limit.when() or 0.0, True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            self._sizes[limit] += len(piece)
+            if self._sizes[limit] > most:
+                raise _too_large(most)
+            limit.reschedule(begins + self._sizes[limit] / _SLOWEST)
+            self._make_room()
+            yield piece
+        # It has come; what is done with it is the service's own time.
+        limit.reschedule(None)
+
+    def _make_room(self) -> None:
+        now, excess = asyncio.get_running_loop().time(), sum(self._sizes.values()) - self._most
+        for limit, size in self._sizes.items():
+            if excess > 0 and limit.when() is not None:
+                excess -= size
+                if not limit.expired():
+                    limit.reschedule(now)
 
 
-async def read_body(request: Request, most: int, seconds: float) -> bytes:
-    """The whole body, within so many seconds; errors are those of `body_pieces`."""
-    try:
-        async with asyncio.timeout(seconds):
-            return b"".join([piece async for piece in body_pieces(request, most, seconds)])
-    except TimeoutError:
-        raise overdue(seconds, closes=True) from None
+def _too_large(most: int) -> RefusedError:
+    # Else the server would read on what nobody wants.
+    return RefusedError(413, f"the body is larger than {most:,} bytes", {"Connection": "close"})
 
 
 def check_plots(plots: Sequence[str], explain: bool, settings: ServiceSettings) -> None:

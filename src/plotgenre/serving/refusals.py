@@ -44,11 +44,10 @@ class ClientGoneError(Exception):
     """The client closed its connection: there is nobody to answer."""
 
 
-def busy(seconds: int) -> RefusedError:
-    """The queue has no room."""
-    return RefusedError(
-        429, "the service is busy: its queue is full", {"Retry-After": str(seconds)}
-    )
+def busy(seconds: int, why: str = "its queue is full", closes: bool = False) -> RefusedError:
+    """There is no room; where the body has not come whole, the connection ends too."""
+    headers = {"Retry-After": str(seconds)} | ({"Connection": "close"} if closes else {})
+    return RefusedError(429, f"the service is busy: {why}", headers)
 
 
 def overdue(seconds: float, closes: bool = False) -> RefusedError:

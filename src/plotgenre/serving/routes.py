@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from plotgenre.serving import metrics, schemas
-from plotgenre.serving.limits import check_plots, read_body, while_connected
+from plotgenre.serving.limits import check_plots, while_connected
 from plotgenre.serving.reading import Wishes
 from plotgenre.serving.security import check_key, media_type
 from plotgenre.serving.service import Service
@@ -39,7 +39,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def with_key(request: Request) -> None:
+async def with_key(request: Request) -> None:
     """Refuse a request without the API key."""
     check_key(service_of(request).settings.api_key, request.headers)
 
@@ -67,12 +67,13 @@ async def tag(request: Request) -> Response:
     # Asks whether it is loaded, before anything is read.
     assert service.reader
     media_type(request.headers, (_JSON,))
-    body = await read_body(request, settings.max_body, settings.deadline)
-    wanted = (
-        schemas.tag_request(body)
-        if len(body) <= _SMALL
-        else await asyncio.to_thread(schemas.tag_request, body)
-    )
+    async with service.bodies.arriving(request, settings.max_body, settings.deadline) as pieces:
+        body = b"".join([piece async for piece in pieces])
+        wanted = (
+            schemas.tag_request(body)
+            if len(body) <= _SMALL
+            else await asyncio.to_thread(schemas.tag_request, body)
+        )
     plots = wanted.texts()
     check_plots(plots, wanted.explain, settings)
     wishes = Wishes(wanted.all, wanted.logits, wanted.explain)

@@ -14,6 +14,7 @@ from plotgenre.branches.branch import Logits
 from plotgenre.errors import PlotgenreError
 from plotgenre.serving.about import evaluation_of, genre_facts, model_facts
 from plotgenre.serving.batching import Batcher, Job
+from plotgenre.serving.limits import Bodies
 from plotgenre.serving.metrics import Metrics
 from plotgenre.serving.reading import Reader, Wishes, load_reader
 from plotgenre.serving.refusals import RefusedError, log_place
@@ -41,6 +42,7 @@ class Service:
     ) -> None:
         self.settings, self._load_reader = settings, load
         self.metrics = Metrics()
+        self.bodies = Bodies(2 * max(settings.max_file, settings.max_body))
         self.draining = False
         self.failure: PlotgenreError | None = None
         self.genre_facts: list[dict[str, Any]] = []

@@ -40,6 +40,11 @@ class Upload:
         self.path, self.plot_column = path, plot_column
         self._kind, self._most, self._most_bytes = kind, most, _UNPACKED * most_bytes
 
+    def append(self, piece: bytes) -> None:
+        """Write more of it, and close it: many slow ones would be many open files."""
+        with self.path.open("ab") as file:
+            file.write(piece)
+
     def rows(self) -> Iterator[Row]:
         """Its rows."""
         return iter_rows(Source(self.path, "the file"), self._kind)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from time import monotonic, sleep
 
@@ -22,11 +23,11 @@ from plotgenre.serving.settings import ServiceSettings
 logger = logging.getLogger("plotgenre.serving")
 
 FAILED = 3
-"""Exit status of a process whose model cannot be loaded: another would fail too."""
+"""Exit status of a process that cannot load its model or listen; it has said why."""
 
-_TICK = 0.2
-# A process that dies younger than this is replaced no sooner.
-_SHORTEST_LIFE = 2.0
+_TICK = 0.1
+# A process that dies is replaced no sooner than so many seconds after it began.
+_SHORTEST_LIFE, _SHORTEST_FAILURE = 2.0, 30.0
 # The libraries' own names: OpenMP's is also what graphs are given, Rayon is the tokenizer's.
 _THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -37,23 +38,27 @@ def supervise(settings: ServiceSettings, listening: socket.socket) -> None:
     Raises
     ------
     PlotgenreError
-        If a process cannot load its model; it has said why.
+        If no process can load its model; they have said why.
     """
-    ended: list[int] = []
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda sig, frame: ended.append(sig))
+    from plotgenre.serving.server import ending_signals
+
+    signals: list[int] = []
+    for one in ending_signals():
+        signal.signal(one, lambda sig, frame: signals.append(sig))
     with tempfile.TemporaryDirectory(prefix="plotgenre-figures-") as figures:
         environment = os.environ | {FOLDER: figures} | threads_each(settings.workers, os.environ)
         workers = [_Worker(settings, listening, environment) for _ in range(settings.workers)]
-        failed = False
-        while not ended and not failed:
+        # One that cannot load while others answer is tried again: they need not end for it.
+        while not signals and any(worker.process.poll() != FAILED for worker in workers):
             sleep(_TICK)
-            failed = any(worker.process.poll() == FAILED for worker in workers)
             for worker in workers:
                 worker.keep()
-        _end(workers, settings.notice + settings.grace)
+        failed = not signals
+        # Clients could connect to it, and nobody would answer, until the last process has ended.
+        listening.close()
+        _end(workers, signals, settings.notice + settings.grace)
     if failed:
-        raise PlotgenreError("a process of the service could not load the model")
+        raise PlotgenreError("no process of the service could load the model")
 
 
 def threads_each(workers: int, environment: Mapping[str, str]) -> dict[str, str]:
@@ -75,10 +80,20 @@ class _Worker:
     def keep(self) -> None:
         """Start another if this one has died."""
         status = self.process.poll()
-        if status is None or status == FAILED or monotonic() - self._begun < _SHORTEST_LIFE:
+        pause = _SHORTEST_FAILURE if status == FAILED else _SHORTEST_LIFE
+        if status is None or monotonic() - self._begun < pause:
             return
+        self.kill()
         logger.warning("process %d died (%d); another is started", self.process.pid, status)
-        self.process = self._start()
+        try:
+            self.process = self._start()
+        except OSError as error:
+            logger.warning("no process could be started: %s", error)
+
+    def kill(self) -> None:
+        """End it, and whatever a library has started in it, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _start(self) -> subprocess.Popen[str]:
         self._begun = monotonic()
@@ -88,6 +103,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             pass_fds=[number],
             env=dict(self._environment),
+            # A terminal's Ctrl-C comes from here alone, else it would come twice.
+            start_new_session=True,
             text=True,
         )
         assert process.stdin is not None
@@ -98,17 +115,23 @@ class _Worker:
         return process
 
 
-def _end(workers: list[_Worker], seconds: float) -> None:
+def _end(workers: list[_Worker], signals: list[int], seconds: float) -> None:
+    """Wait until all have ended; kill what has not a little after its time, or by a second Ctrl-C.
+
+    They hear SIGTERM alone, once more for SIGINT, which would be a traceback while they start.
+    """
+    end, sent = monotonic() + seconds + 5, 0
+    while monotonic() < end and signals.count(signal.SIGINT) < 2:
+        if sent < len(signals) + (signal.SIGINT in signals):
+            sent += 1
+            for worker in workers:
+                worker.process.terminate()
+        if all(worker.process.poll() is not None for worker in workers):
+            break
+        sleep(_TICK)
     for worker in workers:
-        worker.process.terminate()
-    # A little longer than the processes give themselves.
-    end = monotonic() + seconds + 5
-    for worker in workers:
-        try:
-            worker.process.wait(max(end - monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
+        worker.kill()
+        worker.process.wait()
 
 
 def main() -> None:
@@ -120,13 +143,16 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         run_process(settings, socket.socket(fileno=int(sys.argv[1])))
-    except PlotgenreError as refused:
+    except (PlotgenreError, OSError) as refused:
         print(f"plotgenre: {refused}", file=sys.stderr, flush=True)
         raise SystemExit(FAILED) from None
 
 
 def _end_with_parent() -> None:
     sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    # Once more is without the notice: another service may want the port.
+    sleep(_TICK)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
