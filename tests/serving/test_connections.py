@@ -3,6 +3,7 @@
 import json
 import socket
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from signal import SIGTERM
 from time import sleep
 
@@ -116,7 +117,7 @@ def test_an_answer_that_nobody_reads(serve, until, sent):
     with serve() as service, clients(service, 1, sent) as (stuck,):
         until(lambda: any(one.unsent for one in open_connections(service)))
         # Earlier, a slow machine would not have read the plots by then.
-        service.server._connections._deadline = 0.5
+        service.server._settings = replace(service.server._settings, deadline=0.5)
         until(lambda: not open_connections(service))
         assert ended(stuck)
 

@@ -135,7 +135,8 @@ import atexit, os, signal, threading, time
 
 def fork():
     # As OpenVINO's telemetry does: in a thread, in a process that has its handlers.
-    while not os.path.exists(os.environ["FORKED"] + ".now"):
+    now = os.environ["FORKED"] + ".now"
+    while not os.path.exists(now) or signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, None):
         time.sleep(0.01)
     number = os.fork()
     if number == 0:

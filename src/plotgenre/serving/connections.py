@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from time import monotonic
 from typing import Any
 
@@ -22,11 +22,13 @@ _LONGEST_HEAD, _MOST_REQUESTS = 524_288, 256
 class Connection(HttpToolsProtocol):
     """Uvicorn's connection, bounded; it knows since when its client has left how much unread."""
 
-    stuck_since, unsent, _head = math.inf, 0, 0
+    # Of its last request's begin or end, and of what of an answer is not sent.
+    since, stuck_since, unsent, _head = 0.0, math.inf, 0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As asyncio has it."""
         super().connection_made(transport)
+        self.since = monotonic()
         # An answer is kept whole until its last byte is sent.
         transport.set_write_buffer_limits(HIGH_WATER_LIMIT, 0)
 
@@ -40,7 +42,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """As httptools has it."""
-        self._head = 0
+        self._head, self.since = 0, monotonic()
         super().on_headers_complete()
         if len(self.pipeline) > _MOST_REQUESTS:
             # The parser stops at it, and uvicorn closes the connection.
@@ -56,6 +58,11 @@ class Connection(HttpToolsProtocol):
         self._head = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """As uvicorn has it."""
+        self.since = monotonic()
+        super().on_response_complete()
+
     def pause_writing(self) -> None:
         """As asyncio has it."""
         super().pause_writing()
@@ -67,40 +74,32 @@ class Connection(HttpToolsProtocol):
         self.stuck_since, self.unsent = math.inf, 0
 
 
-class Connections:
-    """All connections of a process, and since when each waits for its client.
+def end_slow(connections: Collection[Any], most: int, deadline: float) -> None:
+    """Close what waits too long for its client, and what waits longest where there is too much.
 
     Parameters
     ----------
-    all
-        Those that are open.
+    connections
+        All that are open.
     most
         How many may be. Of more, those are closed that have waited longest, so that clients who
         ask and read keep nobody out, and those who do not are kept out by anybody.
     deadline
         Seconds for the head of a request, and for taking an answer.
     """
-
-    def __init__(self, all: Iterable[Any], most: int, deadline: float) -> None:
-        self._all, self._most, self._deadline = all, most, deadline
-        self._since: dict[tuple[Connection, object, str], float] = {}
-
-    def end_slow(self) -> None:
-        """Close what waits too long, and what waits longest where there is too much of it."""
-        now = monotonic()
-        waiting = [(one, one.cycle, what) for one in self._all if (what := _awaited(one))]
-        self._since = {
-            key: key[0].stuck_since if key[2] == "reading" else self._since.get(key, now)
-            for key in waiting
-        }
-        unsent = [one.unsent for one in self._all]
-        too_many, too_large = len(unsent) - self._most, sum(unsent) - _UNSENT
-        for (one, _, what), since in sorted(self._since.items(), key=lambda item: item[1]):
-            late = what != "body" and now - since > self._deadline
-            if late or too_many > 0 or (too_large > 0 and one.unsent):
-                one.transport.abort()
-                too_many -= 1
-                too_large -= one.unsent
+    now = monotonic()
+    waiting = sorted(
+        (one.stuck_since if what == "reading" else one.since, i, what, one)
+        for i, one in enumerate(connections)
+        if (what := _awaited(one))
+    )
+    too_many, too_large = len(connections) - most, sum(one.unsent for one in connections) - _UNSENT
+    for since, _, what, one in waiting:
+        late = what != "body" and now - since > deadline
+        if late or too_many > 0 or (too_large > 0 and one.unsent):
+            one.transport.abort()
+            too_many -= 1
+            too_large -= one.unsent
 
 
 def _awaited(one: Connection) -> str:

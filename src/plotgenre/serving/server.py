@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from uvicorn.server import HANDLED_SIGNALS
 
 from plotgenre.serving.app import build_app
-from plotgenre.serving.connections import Connection, Connections
+from plotgenre.serving.connections import Connection, end_slow
 from plotgenre.serving.service import Service
 from plotgenre.serving.settings import ServiceSettings
 
@@ -41,10 +41,7 @@ class Server(uvicorn.Server):
             )
         )
         self._service: Service = app.state.service
-        self._connections = Connections(
-            self.server_state.connections, settings.connections, settings.deadline
-        )
-        self._notice = settings.notice
+        self._settings = settings
         self._end = math.inf
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -55,13 +52,16 @@ class Server(uvicorn.Server):
                 child.kill()
             os._exit(0)
         again, self._service.draining = self._service.draining, True
-        self._end = monotonic() if again or sig == signal.SIGINT else monotonic() + self._notice
+        self._end = (
+            monotonic() if again or sig == signal.SIGINT else monotonic() + self._settings.notice
+        )
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end, asked ten times a second."""
-        self._connections.end_slow()
+        open_ones, settings = self.server_state.connections, self._settings
+        end_slow(open_ones, settings.connections, settings.deadline)
         if self._service.failure is not None or monotonic() >= self._end:
             self.should_exit = True
         return await super().on_tick(counter)
