@@ -188,10 +188,8 @@ def _scores(evaluation: Evaluation) -> str:
         for row in commonest
         if row.support
     )
-    account = "".join(
-        f"\n- {_text(sentence)}"
-        for sentence in (evaluation.account.sentences() if evaluation.account else ())
-    )
+    said = evaluation.account.sentences() if evaluation.account else []
+    account = "".join(f"- {_text(sentence)}\n" for sentence in said)
     return f"""
 ## Scores on {evaluation.films:,} test films
 
@@ -204,7 +202,8 @@ test sets.
 | metric | value | interval |
 |---|---|---|
 {rows}
-{account and account + chr(10)}
+
+{account}
 The genres with most test films:
 
 | genre | train films | test films | precision | recall | F1 | average precision |
